@@ -1,0 +1,1 @@
+"""Stories from three sources, split, tokenized, and cut into batches."""

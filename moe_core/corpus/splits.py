@@ -1,0 +1,67 @@
+"""Split stories into train, valid and test so that no story stands in two of them."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from moe_core.errors import StudyError
+
+SPLITS = ("train", "valid", "test")
+
+
+def split_of(text: str, valid_fraction: float, test_fraction: float) -> str:
+    """The split of a story, from its text alone: order, source and other stories do not matter."""
+    digest = hashlib.sha256(b"split/" + text.encode()).digest()
+    place = int.from_bytes(digest[:8], "little") / 2**64
+    if place < valid_fraction:
+        return "valid"
+    return "test" if place < valid_fraction + test_fraction else "train"
+
+
+def write_splits(
+    stories: Iterable[str], folder: Path, valid_fraction: float, test_fraction: float
+) -> dict[str, int]:
+    """Write ``{split}.jsonl`` (id, text) and return the stories of each split.
+
+    Surrounding white space is removed, then empty stories and exact duplicates. All files appear
+    together or not at all. Raises StudyError if a split stays empty.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    seen: set[bytes] = set()
+    counts = dict.fromkeys(SPLITS, 0)
+    parts = {split: folder / f".{split}.jsonl.part" for split in SPLITS}
+    try:
+        with ExitStack() as stack:
+            files = {s: stack.enter_context(p.open("w")) for s, p in parts.items()}
+            for raw in stories:
+                text = raw.strip()
+                digest = hashlib.sha256(text.encode()).digest()[:12]
+                if not text or digest in seen:
+                    continue
+                seen.add(digest)
+                split = split_of(text, valid_fraction, test_fraction)
+                counts[split] += 1
+                files[split].write(json.dumps({"id": digest.hex(), "text": text}) + "\n")
+        for split in SPLITS:
+            if counts[split] == 0:
+                raise StudyError(
+                    "corpus",
+                    f"the {split} split has no story ({len(seen)} distinct stories in all)",
+                    "give more stories, or raise corpus.valid_fraction and corpus.test_fraction",
+                )
+        for split, part in parts.items():
+            os.replace(part, folder / f"{split}.jsonl")
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    return counts
+
+
+def read_stories(path: Path) -> Iterable[str]:
+    """Texts of a ``{split}.jsonl``, streamed."""
+    with path.open() as lines:
+        for line in lines:
+            yield json.loads(line)["text"]

@@ -1,0 +1,1 @@
+"""Multiply by the routing matrix: gather tokens, run experts, combine."""

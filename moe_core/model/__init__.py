@@ -1,0 +1,1 @@
+"""A decoder-only Transformer whose feed-forward layers are mixtures of experts."""

@@ -1,0 +1,32 @@
+"""What a model is, as data. Free of torch, so that a workflow can be planned with it."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from moe_core.strict import Strict
+
+Activation = Literal["swiglu", "gelu"]
+DropPolicy = Literal["position", "probability", "random", "none"]
+
+
+class MoEConfig(Strict):
+    """Routing of every feed-forward layer."""
+
+    strategy: str = Field(description="Name of a file in moe_core/routing/strategies.")
+    num_experts: PositiveInt = Field(description="E, experts of a layer.")
+    top_k: PositiveInt = Field(description="K, experts that a token chooses.")
+    capacity_factor: PositiveFloat = Field(description="cf in C = ceil(cf * K * S / E).")
+    drop_policy: DropPolicy = Field(description="Which assignments lose when slots run out.")
+
+
+class TransformerConfig(Strict):
+    """Shape of a model without its vocabulary, which the tokenizer brings."""
+
+    dim: PositiveInt = Field(description="D, model width; heads must divide it.")
+    layers: PositiveInt = Field(description="L, blocks.")
+    heads: PositiveInt = Field(description="Attention heads; D / heads must be even.")
+    ffn_hidden: PositiveInt = Field(description="Hidden width of one expert, or of a dense layer.")
+    activation: Activation = Field(description="Feed-forward non-linearity.")
+    tied_head: bool = Field(description="Share the output matrix with the embedding.")
+    moe: MoEConfig | None = Field(description="Routing, or null for a dense model.")

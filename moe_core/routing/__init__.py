@@ -1,0 +1,1 @@
+"""Router logits to the sparse tokens x experts matrix of combine weights."""

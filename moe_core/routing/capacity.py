@@ -1,0 +1,75 @@
+"""Capacity: how many tokens of a routing group an expert takes, and who is dropped."""
+
+import math
+from typing import Literal
+
+import torch
+from scipy.stats import norm
+from torch import Tensor
+
+from moe_core.routing.routing import Routing
+
+DropPolicy = Literal["position", "probability", "random", "none"]
+
+
+def slots_per_expert(
+    capacity_factor: float, top_k: int, group_size: int, num_experts: int
+) -> int:
+    """C = ceil(cf * k * S / E), at most S (GShard, arXiv 2006.16668, section 3.1)."""
+    slots = math.ceil(capacity_factor * top_k * group_size / num_experts - 1e-9)
+    return min(slots, group_size)
+
+
+def limit_capacity(
+    routing: Routing,
+    capacity: int,
+    group_size: int,
+    policy: DropPolicy,
+    generator: torch.Generator | None = None,
+) -> Routing:
+    """Keep at most ``capacity`` assignments of each expert in each group of consecutive tokens.
+
+    policy ``position`` keeps the first in token-major order, which is causal: a slot depends on
+    earlier tokens of the same sequence only. ``probability`` keeps the largest combine weights
+    and ``random`` a random choice; neither is causal. ``none`` drops nothing. A dropped
+    assignment contributes nothing, so its token keeps the residual stream.
+    """
+    if policy == "none":
+        return routing
+    group_A = routing.token_A // group_size
+    queue_A = group_A * routing.num_experts + routing.expert_A
+    order_A = _arrival_order(routing, policy, generator)
+    by_queue_A = order_A[torch.sort(queue_A[order_A], stable=True).indices]
+    sorted_queue_A = queue_A[by_queue_A]
+    place_A = torch.arange(queue_A.numel(), device=queue_A.device)
+    slot_A = torch.empty_like(place_A)
+    slot_A[by_queue_A] = place_A - torch.searchsorted(sorted_queue_A, sorted_queue_A)
+    return routing.with_kept(routing.kept_A & (slot_A < capacity))
+
+
+def _arrival_order(
+    routing: Routing, policy: DropPolicy, generator: torch.Generator | None
+) -> Tensor:
+    """Order in which assignments ask for a slot."""
+    if policy == "probability":
+        return torch.sort(routing.weight_A.detach(), descending=True, stable=True).indices
+    count = routing.token_A.numel()
+    if policy == "random":
+        return torch.randperm(count, generator=generator).to(routing.token_A.device)
+    return torch.arange(count, device=routing.token_A.device)
+
+
+def random_drop_law(capacity: int, tokens: int, top_k: int, num_experts: int) -> float:
+    """Expected drop rate of uniformly random routing, normal approximation of the binomial.
+
+    A queue holds X ~ Binomial(T, k/E) assignments with mean m = T*k/E and deviation
+    s = sqrt(T*q*(1-q)), q = k/E. With w = (C - m) / s,
+    ``drop = E[max(X - C, 0)] / m = (s/m) * (phi(w) - w * (1 - Phi(w)))``.
+    """
+    share = top_k / num_experts
+    mean = tokens * share
+    deviation = math.sqrt(tokens * share * (1 - share))
+    if deviation == 0:  # k = E: every expert receives every token
+        return max(0.0, 1 - capacity / mean)
+    w = (capacity - mean) / deviation
+    return float(deviation / mean * (norm.pdf(w) - w * norm.sf(w)))

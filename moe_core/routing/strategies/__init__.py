@@ -1,0 +1,1 @@
+"""One routing strategy a file: its rule, its declaration, its source."""

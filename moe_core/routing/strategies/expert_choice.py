@@ -1,0 +1,29 @@
+"""Expert choice: each expert takes its C best tokens of the sequence. Not causal."""
+
+import torch
+from torch import Tensor
+
+from moe_core.routing.routing import Routing, from_mask
+from moe_core.routing.strategy import RouteContext, Strategy
+
+
+def route(logits_TE: Tensor, context: RouteContext) -> Routing:
+    """Per sequence, expert e keeps the C largest entries of column e of p = softmax(z).
+
+    The weight is p itself. A token may be taken by any number of experts, or by none. Whether an
+    expert takes a token depends on all tokens of the sequence, later ones included.
+    """
+    prob_GSE = logits_TE.softmax(-1).unflatten(0, (-1, context.group_size))
+    taken_GCE = prob_GSE.topk(context.capacity, dim=1).indices
+    mask_GSE = torch.zeros_like(prob_GSE, dtype=torch.bool).scatter(1, taken_GCE, True)
+    return from_mask(mask_GSE.flatten(0, 1), prob_GSE.flatten(0, 1))
+
+
+STRATEGY = Strategy(
+    label="expert choice",
+    source="Expert Choice, arXiv 2202.09368, section 3.2",
+    causal=False,
+    group="sequence",
+    router_gradient="task",
+    route=route,
+)

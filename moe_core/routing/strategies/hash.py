@@ -1,0 +1,43 @@
+"""Hash Layers: a fixed table sends each vocabulary id to the same k experts, with weights 1/k."""
+
+import torch
+from torch import Tensor
+
+from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.strategy import RouteContext, Strategy
+
+
+def balanced_table(counts_V: Tensor, num_experts: int, top_k: int) -> Tensor:
+    """Frequency-balanced table_VK: ids by falling count, each to the k least loaded experts.
+
+    counts_V: occurrences of each id in the training split. (Hash Layers, arXiv 2106.04426,
+    section 3.2, balanced assignment.)
+    """
+    table_VK = torch.empty(counts_V.numel(), top_k, dtype=torch.int64)
+    load_E = torch.zeros(num_experts, dtype=torch.int64)
+    for token in torch.sort(counts_V, descending=True, stable=True).indices.tolist():
+        chosen_K = torch.sort(load_E, stable=True).indices[:top_k]
+        table_VK[token] = chosen_K
+        # a token that was never seen still takes a place, or all such tokens would share one
+        load_E[chosen_K] += counts_V[token].clamp(min=1)
+    return table_VK
+
+
+def route(_: Tensor, context: RouteContext) -> Routing:
+    """Look the token's experts up; content, position and training do not matter."""
+    assert context.table_VK is not None
+    expert_TK = context.table_VK[context.token_id_T]
+    weight_TK = torch.full(expert_TK.shape, 1 / context.top_k, device=expert_TK.device)
+    return from_token_choice(expert_TK, weight_TK, context.num_experts)
+
+
+STRATEGY = Strategy(
+    label="hash",
+    source="Hash Layers, arXiv 2106.04426, section 3.2",
+    causal=True,
+    group="token",
+    router_gradient="none",
+    reads_logits=False,
+    route=route,
+    table=balanced_table,
+)
