@@ -6,6 +6,7 @@ two experiments are one run. Free of torch: a workflow plans with it.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -80,10 +81,9 @@ class TokenizerConfig(Strict):
 
 
 class UnifiedConfig(Strict):
-    """Strategies x capacity factors x seeds, with dense models at equal active FLOPs."""
+    """Strategies x the scale's capacity factors and seeds, with dense models of equal FLOPs."""
 
     strategies: list[str] = Field(min_length=1, description="Strategies to compare.")
-    capacity_factors: list[PositiveFloat] = Field(min_length=1, description="cf of each arm.")
     drop_policy: DropPolicy = Field(description="Which assignments lose when slots run out.")
 
 
@@ -143,6 +143,9 @@ class Scale(Strict):
 
     smoke: bool = Field(description="Mark the report: too small for its ranking to mean a thing.")
     seeds: list[NonNegativeInt] = Field(min_length=1, description="Paired seeds of each arm.")
+    capacity_factors: list[PositiveFloat] = Field(
+        min_length=1, description="cf of the unified experiment's arms."
+    )
     threads: PositiveInt = Field(description="CPU threads of one training run.")
     model: ScaleModel
     training: TrainingConfig
@@ -274,6 +277,68 @@ def shape_of(run: RunSpec, timing: ThroughputConfig) -> ShapeSpec:
     )
 
 
+def corpus_spec(corpus: CorpusConfig) -> str:
+    """All that the stories depend on, as canonical JSON."""
+    options = getattr(corpus, corpus.source).model_dump()
+    return canonical_json(
+        {
+            "source": corpus.source,
+            "valid_fraction": corpus.valid_fraction,
+            "test_fraction": corpus.test_fraction,
+            "options": options,
+        }
+    )
+
+
+def tokenizer_spec(tokenizer: TokenizerConfig) -> str:
+    """All that the vocabulary depends on besides the stories, as canonical JSON."""
+    options = None if tokenizer.kind == "char" else getattr(tokenizer, tokenizer.kind).model_dump()
+    return canonical_json({"kind": tokenizer.kind, "options": options})
+
+
+def ngram_spec(study: Study) -> str:
+    """What the n-gram control depends on, as canonical JSON."""
+    training = study.scale.training
+    return canonical_json(
+        {
+            **study.config.ngram.model_dump(),
+            "seq_len": training.seq_len,
+            "test_tokens": training.test_tokens,
+        }
+    )
+
+
+def microbench_spec(study: Study) -> str:
+    """Grid and size of the capacity microbenchmark, as canonical JSON."""
+    size = study.scale.capacity
+    return canonical_json(
+        {
+            **study.config.experiments.capacity.model_dump(exclude={"trained_top_k"}),
+            "tokens": size.tokens,
+            "dim": size.dim,
+            "repeats": size.repeats,
+        }
+    )
+
+
+def report_spec(study: Study) -> str:
+    """What the report says of the configuration, as canonical JSON."""
+    config, scale = study.config, study.scale
+    return canonical_json(
+        {
+            "scale": config.scale,
+            "seeds": scale.seeds,
+            "corpus": config.corpus.source,
+            "hub_name": config.corpus.hub.name,
+            "tokenizer": config.tokenizer.kind,
+            "runs": len(study.unified),
+            "capacity_factors": scale.capacity_factors,
+            "model": scale.model.model_dump(),
+            "training": scale.training.model_dump(),
+        }
+    )
+
+
 def tokenizer_name(tokenizer: TokenizerConfig) -> str:
     """Folder name of a tokenizer."""
     if tokenizer.kind == "bpe":
@@ -319,7 +384,7 @@ def _unified_runs(config: StudyConfig, scale: Scale, tokens: str) -> Iterable[Ru
             ),
         )
         for strategy, top_k in top_ks.items()
-        for capacity_factor in experiment.capacity_factors
+        for capacity_factor in scale.capacity_factors
     ]
     # a dense model for each K, so that no arm is compared with twice its FLOPs
     models += [_model(scale, k * shape.expert_hidden, None) for k in sorted({*top_ks.values()})]
@@ -367,7 +432,6 @@ def check(config: dict[str, Any]) -> StudyConfig:
     for strategy in experiments.unified.strategies:
         _one_of("experiments.unified.strategies", strategy, registry.names())
     _distinct("experiments.unified.strategies", experiments.unified.strategies)
-    _distinct("experiments.unified.capacity_factors", experiments.unified.capacity_factors)
     for name, scale in checked.scales.items():
         _check_scale(f"scales.{name}", scale, experiments.unified.strategies)
     most, least = max(experiments.capacity.top_k), min(experiments.capacity.num_experts)
@@ -383,6 +447,9 @@ def check(config: dict[str, Any]) -> StudyConfig:
 def _check_scale(key: str, scale: Scale, strategies: list[str]) -> None:
     shape, training = scale.model, scale.training
     _distinct(f"{key}.seeds", scale.seeds)
+    _distinct(f"{key}.capacity_factors", scale.capacity_factors)
+    if shape.dim % 2:
+        raise StudyError(f"{key}.model.dim", f"{shape.dim} is odd", "rotary positions need pairs")
     if shape.dim % shape.heads or shape.dim // shape.heads % 2:
         raise StudyError(
             f"{key}.model.heads",
@@ -409,10 +476,25 @@ def _check_scale(key: str, scale: Scale, strategies: list[str]) -> None:
             f"{key}.training.warmup_steps",
             f"{training.warmup_steps} leaves nothing of {key}.training.steps = {training.steps}",
         )
+    if training.warmup_steps >= scale.capacity.trained_steps:
+        raise StudyError(
+            f"{key}.capacity.trained_steps",
+            f"{scale.capacity.trained_steps} is all warm-up, "
+            f"{key}.training.warmup_steps = {training.warmup_steps}",
+        )
+    for name in ("valid_tokens", "test_tokens"):
+        if getattr(training, name) < training.seq_len:
+            raise StudyError(
+                f"{key}.training.{name}",
+                f"{getattr(training, name)} is less than one sequence, "
+                f"{key}.training.seq_len = {training.seq_len}",
+            )
 
 
 def _even_heads(dim: int) -> list[int]:
-    return [h for h in range(1, dim + 1) if dim % h == 0 and dim // h % 2 == 0]
+    pairs = dim // 2
+    small = [h for h in range(1, math.isqrt(pairs) + 1) if pairs % h == 0]
+    return sorted({*small, *(pairs // h for h in small)})
 
 
 def _one_of(key: str, value: str, allowed: Iterable[str]) -> None:
@@ -443,7 +525,7 @@ def _explain(error: ValidationError) -> StudyError:
     # an unknown key is the likely cause of a missing one: name it first
     details = error.errors(include_url=False)
     first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(str(part) for part in first["loc"]) or "configuration"
     value, name = first["input"], str(first["loc"][-1]) if first["loc"] else ""
     parent = first["loc"][:-1]
     if first["type"] == "extra_forbidden":
@@ -460,7 +542,9 @@ def _explain(error: ValidationError) -> StudyError:
         )
     if first["type"] == "model_type":
         fields = _list(_fields_at(first["loc"]))
-        return StudyError(key, f"{value!r} is wrong: a group of keys belongs here", fields)
+        return StudyError(
+            key, f"{value!r} is wrong: a group of keys belongs here", f"keys: {fields}"
+        )
     hint = ""
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
         hint = "YAML reads this as text: write it with a dot and a sign, as in 1.0e-3"

@@ -21,7 +21,9 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
 
 
-def path_argument(arguments: argparse.ArgumentParser, *names: str, nargs: str | None = None) -> None:
+def path_argument(
+    arguments: argparse.ArgumentParser, *names: str, nargs: str | None = None
+) -> None:
     """Required path options."""
     for name in names:
         arguments.add_argument(f"--{name}", type=Path, required=True, nargs=nargs)

@@ -89,7 +89,7 @@ def evaluation_windows(
             "corpus",
             f"the first story of the {name} split is longer than the {count * seq_len} tokens "
             "evaluated",
-            "raise evaluation_tokens",
+            f"raise training.{name}_tokens",
         )
     story = np.repeat(np.arange(stories), split.tokens_per_story[:stories])
     story_of_target = np.full(count * seq_len, -1, dtype=np.int64)

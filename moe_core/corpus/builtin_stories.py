@@ -14,7 +14,7 @@ The notation of productions is explained at the top of `builtin_vocabulary`.
 import hashlib
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -22,23 +22,24 @@ from moe_core.corpus import builtin_vocabulary as lexicon
 
 WORDS_MIN, WORDS_MAX = 80, 250
 
-PRONOUNS = {  # they, them, their, theirs, self
-    "she": ("she", "her", "her", "hers", "herself"),
-    "he": ("he", "him", "his", "his", "himself"),
-    "it": ("it", "it", "its", "its", "itself"),
-    "they": ("they", "them", "their", "theirs", "themselves"),
+PRONOUN_FORMS = ("they", "them", "their", "self")
+PRONOUNS = {
+    "she": ("she", "her", "her", "herself"),
+    "he": ("he", "him", "his", "himself"),
+    "it": ("it", "it", "its", "itself"),
+    "they": ("they", "them", "their", "themselves"),
 }
-PRONOUN_FORMS = ("they", "them", "their", "theirs", "self")
-AGREEMENT = {"is": "are", "was": "were", "has": "have", "this": "these", "looks": "look"}
+AGREEMENT = {"is": "are", "was": "were", "this": "these"}
 
 CHOICE = re.compile(r"\(([^()]*)\)")
 RULE = re.compile(r"<([\w.]+)(?::(\w+))?>")
-SPEECH = re.compile(r"(\w+)(?:/(\w+))?: (.+)", re.DOTALL)
-CHAIN = re.compile(r"(\w+)\* (.+)", re.DOTALL)
-ADVERBIAL = re.compile(r" *(\^{1,2})([^^]+)\^")
+SPEECH = re.compile(r"(\w+)(?:/(\w+))?: (.+)")
+CHAIN = re.compile(r"(\w+)\* (.+)")
+ADVERBIAL = re.compile(r" ?(\^{1,2})([^^]+)\^ ?")
+MENTION = re.compile(r"\{(\w+)\.?(\w*)\}")
 REFERENCE = re.compile(r'(\{\w+(?:\.\w+)?\}|"|[.!?] )')
 ARTICLE = re.compile(r"\b([Aa]) (?=[\"]?(\w+))")
-CAPITAL = re.compile(r'~("?)(\w)')
+CAPITAL = re.compile(r"~(\w)")
 AN_EXCEPTIONS = re.compile(r"(?:one|once|uni|use|usu|eu|ewe)", re.IGNORECASE)
 SILENT_H = re.compile(r"(?:hour|honest|honor)", re.IGNORECASE)
 
@@ -80,7 +81,8 @@ def gerund(verb: str) -> str:
     return verb + (verb[-1] if _doubles(verb) else "") + "ing"
 
 
-def _inflect(phrase: str, form) -> str:  # type: ignore[no-untyped-def]
+def _inflect(phrase: str, form: Callable[[str], str]) -> str:
+    """A verb phrase with its head lemma replaced by one of its forms."""
     verb, _, rest = phrase.partition(" ")
     return f"{form(verb)} {rest}".rstrip()
 
@@ -118,6 +120,13 @@ def _alternatives(block: str) -> tuple[str, ...]:
 
 
 @cache
+def _productions() -> dict[str, str]:
+    """Rule name to its block of alternatives."""
+    blocks = re.split(r"^= ", lexicon.PRODUCTIONS, flags=re.MULTILINE)[1:]
+    return dict(block.split("\n", 1) for block in blocks)
+
+
+@cache
 def _rows(block: str) -> tuple[dict[str, str], ...]:
     """Rows of a table whose first line names the columns."""
     head, *rows = (line.split(" / ") for line in _alternatives(block))
@@ -136,13 +145,14 @@ class Story:
     rows: dict[str, dict[str, str]] = field(default_factory=dict)
     unused: dict[str, list[str]] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
+    asker: str = ""  # who asked a question in the segment before
 
     # ------------------------------------------------------------ plan
 
     def expand(self, text: str) -> str:
         """Resolve choices `(a|b)` and rules `<name>` until only mentions `{h}` remain."""
         while "(" in text:
-            text = CHOICE.sub(lambda m: self.rng.choice(m[1].split("|")), text)
+            text = CHOICE.sub(lambda m: self.rng.choice(m[1].split("|")).strip(), text)
         return RULE.sub(lambda m: self.rule(m[1], m[2]), text)
 
     def rule(self, name: str, bind: str | None = None) -> str:
@@ -154,55 +164,65 @@ class Story:
         table, _, column = name.partition(".")
         if table in lexicon.TABLES:
             if table not in self.rows:
-                self.rows[table] = self.rng.choice(_rows(lexicon.TABLES[table]))
+                self.rows[table] = self.rng.choice(self.fitting(table))
             return self.expand(self.rows[table][column])
         if not self.unused.get(name):  # draw without replacement: no phrase twice in a story
-            block = self.setting[name] if name in self.setting else lexicon.PRODUCTIONS[name]
-            self.unused[name] = self.rng.sample(lines := _alternatives(block), len(lines))
+            lines = _alternatives(self.setting.get(name) or _productions()[name])
+            self.unused[name] = self.rng.sample(lines, len(lines))
         return self.expand(self.unused[name].pop())
+
+    def fitting(self, table: str) -> list[dict[str, str]]:
+        """Rows of a table that suit the setting."""
+        rows = _rows(lexicon.TABLES[table])
+        return [
+            r for r in rows if {"any", self.setting["name"]} & set(r.get("where", "any").split())
+        ]
 
     # ------------------------------------------------------------ realise
 
     def realise(self, segment: str) -> str:
         """One segment of the plan as one or more sentences."""
         if speech := SPEECH.fullmatch(segment):
-            return self.speech(speech[1], speech[2], speech[3])
-        if chain := CHAIN.fullmatch(segment):
-            return self.chain(chain[1], chain[2])
+            answering = self.asker not in ("", speech[1])
+            self.asker = speech[1] if segment.endswith("?") else ""
+            return self.speech(speech[1], speech[2], speech[3], answering)
+        self.asker = ""
+        adverbial = ADVERBIAL.search(segment)
+        if chain := CHAIN.fullmatch(ADVERBIAL.sub("", segment)):
+            front, back = "", ""
+            if adverbial and (adverbial[1] == "^^" or self.rng.random() < 0.6):
+                front = adverbial[2] + ", "
+            elif adverbial:
+                back = " " + adverbial[2]
+            return self.chain(chain[1], chain[2].split(" * "), front, back)
         return _sentences(segment)
 
-    def speech(self, speaker: str, mood: str | None, line: str) -> str:
+    def speech(self, speaker: str, mood: str | None, line: str, answering: bool) -> str:
         """Direct speech with a tag before, after or inside it, or an action in its place."""
         mood = mood or {"?": "ask", "!": "cry"}.get(line[-1], "say")
         line = _sentences(line)
-        comma = line[:-1] + "," if line.endswith(".") else line
-        verb = self.rule(f"say.{mood}")
-        manner = self.own(speaker, f"manner.{mood}")
+        verb = self.rule("say.answer" if answering and mood == "say" else f"say.{mood}")
+        manner = self.own(speaker, f"manner.{mood}")  # ", nodding" or "calmly"
+        adverb = "" if manner[0] == "," else " " + manner
+        manner = adverb or manner
         who, name = f"{{{speaker}}}", f"{{{speaker}.n}}"
         tag = self.rng.choice((f"{verb} {name}", f"{verb} {name}{manner}", f"{who} {verb}{manner}"))
-        head, stop, tail = re.fullmatch(r"(?s)(.*?)(?:([.!?]) (~.*))?", line).groups()  # type: ignore[union-attr]
+        head, _, tail = line.partition(" ~")
         form = self.rng.random()
         if form < 0.15:
             return f'~{self.own(speaker, f"gesture.{mood}")}. "{line}"'
         if form < 0.35:
-            return f'~{who} {verb}{manner if manner[0] == " " else ""}, "{line}"'
+            return f'~{who} {verb}{adverb}, "{line}"'
         if tail and form < 0.75:
-            return f'~"{head}{"," if stop == "." else stop}" {tag}. "{tail}"'
-        return f'~"{comma}" {tag}.'
+            return f'"{_open_ended(head)}" {tag}. "~{tail}"'
+        return f'"{_open_ended(line)}" {tag}.'
 
     def own(self, speaker: str, name: str) -> str:
         """Expand a rule about `{S}`, the speaker."""
         return self.rule(name).replace("{S", "{" + speaker)
 
-    def chain(self, subject: str, text: str) -> str:
+    def chain(self, subject: str, phrases: list[str], front: str, back: str) -> str:
         """A subject with one to three verb phrases, coordinated, subordinated or split."""
-        adverbial = ADVERBIAL.search(text)
-        front = back = ""
-        if adverbial:
-            text = text.replace(adverbial[0], "")
-            fronted = adverbial[1] == "^^" or self.rng.random() < 0.6
-            front, back = (adverbial[2] + ", ", "") if fronted else ("", " " + adverbial[2])
-        phrases = text.split(" * ")
         plural = subject not in self.cast or self.cast[subject].pronoun == "they"
 
         def tense(phrase: str) -> str:
@@ -218,12 +238,12 @@ class Story:
         later = done[1] if len(rest) == 1 else f"{done[1]} and {done[2]}"
         listed = " and ".join(done) if len(rest) == 1 else f"{done[0]}, {done[1]}, and {done[2]}"
         forms = [f"{front}{who} {listed}{back}."] * 2
-        if not first.startswith(("=", "be ")):
+        if first[0] != "=" and first.split()[0] not in lexicon.STATIVE:
             forms.append(f"{front}after {_inflect(first, gerund)}, {who} {later}{back}.")
             forms.append(
                 f"{front}when {who} had {_inflect(first, participle)}, {who} {later}{back}."
             )
-        if not rest[-1].startswith(("=", "be ")):
+        if rest[0][0] != "=":
             link = self.rng.choice(("then", "next,", "after that,"))
             forms.append(f"{front}{who} {done[0]}. ~{link} {who} {later}{back}.")
             if len(rest) == 1:
@@ -262,38 +282,43 @@ class Story:
             return AGREEMENT[form] if pronoun == "they" else form
         if who and not who.first:
             return _thing(who, form)
-        if who and form in ("kind", "hands", "described"):
-            return str(getattr(who, form))
+        if who and form in ("a", "new", "name", "titled", "kind", "hands", "hand"):
+            return self.described(key, form)
         clear = salient.get(pronoun) == key and not quoted
-        if not quoted:
-            for member in key if pair else ():  # "she" is spoilt if both of a pair are she
-                salient.pop(self.cast[member].pronoun, None)
-            salient[pronoun] = key
-        may_shorten = form != "n" and clear
-        if may_shorten and (form == "p" or key in in_sentence or self.rng.random() < 0.75):
-            return PRONOUNS[pronoun][{"": 0, "o": 1, "p": 2}[form]]
-        if not quoted:
+        sure = form == "p" or key in in_sentence
+        if clear and form != "n" and (sure or self.rng.random() < 0.75):
             in_sentence.add(key)
+            return PRONOUNS[pronoun][{"": 0, "o": 1, "p": 2}[form]]
         if pair:
-            words = " and ".join(self.full(letter, quoted) for letter in key)
-            salient.setdefault("they", key)
+            words = " and ".join(
+                self.mention(member, "n", quoted, salient, in_sentence) for member in key
+            )
+            for member in pair:  # "she" is spoilt by a pair, which may hold two of them
+                salient.pop(member.pronoun, None)
         else:
-            words = self.full(key, quoted)
-        words = self.refer_inside(words, quoted, salient, in_sentence)
+            words = MENTION.sub(  # an introduction may mention others: {h.p} friend Tom
+                lambda m: self.mention(m[1], m[2], quoted, salient, in_sentence),
+                self.full(key, quoted),
+            )
+        if not quoted:
+            salient[pronoun] = key
+            in_sentence.add(key)
         return words + ("'s" if form == "p" else "")
 
-    def refer_inside(
-        self, words: str, quoted: bool, salient: dict[str, str], in_sentence: set[str]
-    ) -> str:
-        """Resolve the mentions inside an introduction such as `{h.p} friend Tom`."""
-        outer = dict(salient)
-        words = re.sub(
-            r"\{(\w+)\.?(\w*)\}",
-            lambda m: self.mention(m[1], m[2], quoted, salient, in_sentence),
-            words,
-        )
-        salient.update(outer)
-        return words
+    def described(self, key: str, form: str) -> str:
+        """A form that says what the character is; `new` introduces it by name too."""
+        who = self.cast[key]
+        self.met.add(key)
+        child = who.kind in ("girl", "boy")
+        return {
+            "a": f"a {who.described}",
+            "new": f"a {who.described} {self.rng.choice(('named', 'called'))} {who.name}",
+            "name": who.name,
+            "titled": who.name if child else f"{who.name} the {who.kind}",
+            "kind": who.kind,
+            "hands": who.hands,
+            "hand": who.hands[:-1],
+        }[form]
 
     def full(self, key: str, quoted: bool) -> str:
         """A name; an introduction at the first mention; at times a description."""
@@ -304,7 +329,8 @@ class Story:
             self.met.add(key)
             return self.rng.choice(who.first)
         unique = sum(other.kind == who.kind for other in self.cast.values()) == 1
-        return f"the {who.kind}" if unique and self.rng.random() < 0.12 else who.name
+        described = unique and who.kind.islower() and self.rng.random() < 0.12
+        return f"the {who.kind}" if described else who.name
 
 
 def _sentences(text: str) -> str:
@@ -312,16 +338,18 @@ def _sentences(text: str) -> str:
     return "~" + re.sub(r"([.!?]) (?=\S)", r"\1 ~", text)
 
 
+def _open_ended(quote: str) -> str:
+    """A quotation as it stands before its tag: the full stop gives way to a comma."""
+    return quote[:-1] + "," if quote.endswith(".") else quote
+
+
 def _thing(thing: Entity, form: str) -> str:
     many = thing.pronoun == "they"
-    forms = {
+    return {
         "": f"the {thing.name}",
         "n": thing.name,
-        "described": thing.described,
         "a": f"a pair of {thing.described}" if many else f"a {thing.described}",
-        "one": "some" if many else "one",
-    }
-    return forms[form]
+    }[form]
 
 
 # ---------------------------------------------------------------- drawing a story
@@ -333,43 +361,40 @@ def _cast(story: Story) -> None:
     initials: set[str] = set()
 
     def name(pronoun: str) -> str:
-        free = [n for n in lexicon.NAMES[pronoun] if n[0] not in initials]
+        free = [n for n in lexicon.NAMES[pronoun].split() if n[0] not in initials]
         initials.add((chosen := rng.choice(free))[0])
         return chosen
 
     people = "house" in setting and rng.random() < 0.5
-    story.setting = setting | {"home": setting["house" if people else "den"]}
+    home, moral = setting["house" if people else "den"], f"<{story.plot['name']}.moral>"
+    story.setting = setting | {"home": home, "moral": moral}
+    hands = "hands" if people else "paws"
     kinds = rng.sample(setting["animals"].split(), 4)
-    for key, adjectives in (("h", "trait"), ("f", "trait"), ("r", "boast"), ("s", "weary")):
+    stranger = story.plot["stranger"]
+    for key, adjective in (("h", "trait"), ("f", "trait"), ("r", "boast"), ("s", stranger)):
         pronoun = rng.choice(("she", "he"))
-        child = people and key != "s"
+        child = people and (key != "s" or stranger == "fresh")
         kind = ("girl" if pronoun == "she" else "boy") if child else kinds.pop()
-        chosen = name(pronoun)
-        if key == "s" and story.plot["stranger"] != "-":
-            kind = story.rule(story.plot["stranger"])
-        described = f"{story.rule(adjectives)} {kind}"
-        first = {
-            "h": (chosen,),
-            "f": (f"{{h.p}} friend {chosen}", f"{{h.p}} good friend {chosen}")
-            + (() if child else (f"{chosen} the {kind}", f"{{h.p}} friend {chosen} the {kind}")),
-        }.get(key, (f"a {described} named {chosen}", f"a {described} called {chosen}"))
-        hands = "hands" if child else "paws"
+        described, chosen = story.rule(adjective), name(pronoun)
+        if " " in described:  # a noun phrase of its own, such as "shimmering fairy"
+            kind = described.split()[-1]
+        else:
+            described += " " + kind
+        if key == "f":
+            friend = chosen if child else f"{chosen} the {kind}"
+            first = (f"{{h.p}} friend {friend}", f"{{h.p}} good friend {friend}")
+        else:
+            first = (f"a {described} named {chosen}", f"a {described} called {chosen}")
         story.cast[key] = Entity(chosen, pronoun, kind, described, first, hands)
-    role, pronoun = rng.choice(lexicon.FAMILY)
-    story.cast["g"] = Entity(
-        role, pronoun, role, role, (f"{{h.p}} {role.lower()}", role), "hands" if people else "paws"
-    )
-    kind, pronoun = story.rule("elder.people" if people else "elder.animals"), rng.choice(("she", "he"))
-    chosen = name(pronoun)
-    story.cast["e"] = Entity(
-        chosen, pronoun, kind, f"old {kind}", (f"{chosen} the {kind}", f"old {chosen} the {kind}")
-    )
-    story.cast["k"] = story.cast[story.rng.choice(story.plot["helper"].split())]
+    family = [r for r in story.fitting("family") if story.plot["family"] in r["tags"].split()]
+    role, pronoun = (row := rng.choice(family))["role"], row["pronoun"]
+    story.cast["g"] = Entity(role, pronoun, role, role, (f"{{h.p}} {role.lower()}",), hands)
+    kind = story.rule("elder.people" if people else "elder.animals")
+    chosen = name(pronoun := rng.choice(("she", "he")))
+    first = (f"{chosen} the {kind}", f"old {chosen} the {kind}")
+    story.cast["e"] = Entity(chosen, pronoun, kind, f"old {kind}", first, hands)
     things = [
-        row
-        for row in _rows(lexicon.TABLES["things"])
-        if story.plot["thing"] in row["tags"].split() + ["-"]
-        and (row["where"] == "any" or setting["name"] in row["where"].split())
+        r for r in story.fitting("things") if story.plot["thing"] in [*r["tags"].split(), "-"]
     ]
     story.rows["things"] = thing = rng.choice(things)
     described = f"{story.expand(thing['looks'])} {thing['noun']}"
@@ -382,24 +407,23 @@ def _draft(rng: random.Random) -> str:
     setting = rng.choice(lexicon.SETTINGS)
     story = Story(rng, setting, rng.choice(_rows(lexicon.TABLES["plots"])))
     _cast(story)
-    helper = next(key for key, who in story.cast.items() if who is story.cast["k"])
+    helper = rng.choice(story.plot["helper"].split())
     plan = story.expand(f"<open> <{story.plot['name']}> ## <end>")
     plan = re.sub(r"\{(h?)k\b", rf"{{\1{helper}", re.sub(r"\b(h?)k(?=[*:/])", rf"\1{helper}", plan))
-    del story.cast["k"]
     paragraphs = []
     for part in plan.split("##"):
         text, speaker = "", ""
         for segment in filter(None, (piece.strip() for piece in part.split("//"))):
             speech = SPEECH.fullmatch(segment)
-            if speech and speaker not in ("", speech[1]) and rng.random() < 0.4:
+            if speech and speaker not in ("", speech[1]):  # a new speaker, a new paragraph
                 paragraphs.append(text)
                 text = ""
-            speaker = speech[1] if speech else speaker
+            speaker = speech[1] if speech else ""
             text += (" " if text else "") + story.realise(segment)
         paragraphs.append(text)
     spelled = (story.refer(paragraph) for paragraph in paragraphs if paragraph)
     text = "\n\n".join(re.sub(" +", " ", paragraph) for paragraph in spelled)
-    return with_articles(CAPITAL.sub(lambda m: m[1] + m[2].upper(), text))
+    return with_articles(CAPITAL.sub(lambda m: m[1].upper(), text))
 
 
 def builtin_stories(seed: int, count: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from moe_core.errors import StudyError
 
 SEPARATOR = "<|endoftext|>"
 LONGEST_STORY = 1 << 24  # characters; past this a text without separators is refused, not buffered
+SURROGATE = re.compile("[\ud800-\udfff]")
+PIECE = 1 << 20  # characters read at once
 
 
 def hub_stories(
@@ -16,7 +19,7 @@ def hub_stories(
 ) -> Iterator[str]:
     """Stories of a Hugging Face data set (a hub name or a local folder), streamed.
 
-    Raises StudyError where the data set cannot be opened or lacks ``text_field``.
+    Raises StudyError where the data set cannot be opened or lacks text in ``text_field``.
     """
     import datasets
 
@@ -29,6 +32,10 @@ def hub_stories(
                 fields = ", ".join(map(str, row))
                 raise StudyError(
                     "corpus.hub.text_field", f"no field {text_field!r}", f"fields: {fields}"
+                )
+            if not is_text(row[text_field]):
+                raise StudyError(
+                    "corpus.hub.text_field", f"row {number}: field {text_field!r} is not text"
                 )
             yield row[text_field]
     except StudyError:
@@ -57,17 +64,21 @@ def matching_files(patterns: Iterable[str]) -> list[Path]:
 def file_stories(paths: Iterable[Path], text_field: str) -> Iterator[str]:
     """Stories of text files separated by ``<|endoftext|>``, or of .jsonl files, a row a story.
 
-    Raises StudyError, naming the file, for one that is empty, not UTF-8, lacks separators, or
-    holds a line that is not a JSON object with ``text_field``.
+    Raises StudyError, naming the file, for one that cannot be read, is empty, not UTF-8, lacks
+    separators, or holds a line that is not a JSON object with text in ``text_field``.
     """
     for path in paths:
-        if path.stat().st_size == 0:
-            raise StudyError("corpus.files.paths", f"{path} is empty")
         try:
+            if path.stat().st_size == 0:
+                raise StudyError("corpus.files.paths", f"{path} is empty")
             if path.suffix in (".jsonl", ".json"):
                 yield from _jsonl_stories(path, text_field)
             else:
                 yield from _separated_stories(path)
+        except OSError as error:
+            raise StudyError(
+                "corpus.files.paths", f"cannot read {path}: {error.strerror}"
+            ) from error
         except UnicodeDecodeError as error:
             raise StudyError(
                 "corpus.files.paths",
@@ -77,18 +88,14 @@ def file_stories(paths: Iterable[Path], text_field: str) -> Iterator[str]:
 
 
 def _separated_stories(path: Path) -> Iterator[str]:
-    pending, separators = "", 0
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            *ended, rest = line.split(SEPARATOR)
-            for piece in ended:
-                yield pending + piece
-                pending = ""
-            separators += len(ended)
-            pending += rest
-            if len(pending) > LONGEST_STORY:
-                break
-    if separators == 0 or len(pending) > LONGEST_STORY:
+    pending, separated = "", False
+    with path.open(encoding="utf-8-sig") as file:
+        # pieces, not lines: nothing says that a text of many stories has more than one line
+        while len(pending) <= LONGEST_STORY and (piece := file.read(PIECE)):
+            *ended, pending = (pending + piece).split(SEPARATOR)
+            separated = separated or bool(ended)
+            yield from ended
+    if not separated or len(pending) > LONGEST_STORY:
         raise StudyError(
             "corpus.files.paths",
             f"no separator {SEPARATOR} found between the stories of {path}",
@@ -98,7 +105,7 @@ def _separated_stories(path: Path) -> Iterator[str]:
 
 
 def _jsonl_stories(path: Path, text_field: str) -> Iterator[str]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -109,9 +116,14 @@ def _jsonl_stories(path: Path, text_field: str) -> Iterator[str]:
                     "corpus.files.text_field",
                     f"{path}, line {number}: not a JSON object with a field {text_field!r}",
                 ) from error
-            if not isinstance(story, str):
+            if not is_text(story):
                 raise StudyError(
                     "corpus.files.text_field",
                     f"{path}, line {number}: field {text_field!r} is not text",
                 )
             yield story
+
+
+def is_text(value: object) -> bool:
+    """A string that UTF-8 can hold: JSON can escape half a surrogate pair, which it cannot."""
+    return isinstance(value, str) and not SURROGATE.search(value)

@@ -80,8 +80,8 @@ def token_dtype(vocab_size: int) -> np.dtype:
 class EncodedSplit:
     """Counts of one encoded split. A story's tokens include the separator that ends it."""
 
-    tokens_per_story: array
-    bytes_per_story: array
+    tokens_per_story: "array[int]"
+    bytes_per_story: "array[int]"
     counts_V: np.ndarray
     sha256: str
 
@@ -92,6 +92,7 @@ def encode_stories(tokenizer: Tokenizer, stories: Iterable[str], path: Path) -> 
     Streams: memory holds a few hundred stories and two numbers a story. Atomic.
     """
     separator_id = tokenizer.token_to_id(SEPARATOR)
+    assert separator_id is not None
     dtype = token_dtype(tokenizer.get_vocab_size())
     tokens_per_story, bytes_per_story = array("I"), array("I")
     counts_V = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)

@@ -42,4 +42,3 @@ def cost(
         params_active=config.layers * (layer_active + norms) + dim + head + embedding,
         train_flops_per_token=3 * forward,
     )
-

@@ -32,9 +32,7 @@ class MoELayer(nn.Module):
         super().__init__()
         self.config = config
         self.strategy = registry.load(config.strategy)
-        self.router = (
-            LinearRouter(dim, config.num_experts) if self.strategy.reads_logits else None
-        )
+        self.router = LinearRouter(dim, config.num_experts) if self.strategy.reads_logits else None
         self.experts = Experts(config.num_experts, dim, hidden, activation)
         build = self.strategy.table
         table_VK = build(counts_V, config.num_experts, config.top_k) if build else None
@@ -64,7 +62,5 @@ class MoELayer(nn.Module):
         logits_TE = self.router(x_TD) if self.router is not None else None
         routing = self.strategy.route(logits_TE, context)  # type: ignore[arg-type]
         if self.strategy.group == "token" and not dropless:
-            routing = limit_capacity(
-                routing, capacity, group_size, config.drop_policy, generator
-            )
+            routing = limit_capacity(routing, capacity, group_size, config.drop_policy, generator)
         return dispatch(x_TD, routing, self.experts), RoutedLayer(routing, logits_TE)

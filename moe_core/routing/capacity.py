@@ -12,9 +12,7 @@ from moe_core.routing.routing import Routing
 DropPolicy = Literal["position", "probability", "random", "none"]
 
 
-def slots_per_expert(
-    capacity_factor: float, top_k: int, group_size: int, num_experts: int
-) -> int:
+def slots_per_expert(capacity_factor: float, top_k: int, group_size: int, num_experts: int) -> int:
     """C = ceil(cf * k * S / E), at most S (GShard, arXiv 2006.16668, section 3.1)."""
     slots = math.ceil(capacity_factor * top_k * group_size / num_experts - 1e-9)
     return min(slots, group_size)

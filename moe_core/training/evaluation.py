@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,7 @@ class RoutingMeasures:
 
     drop_rate: share of assignments dropped. token_drop_rate: share of tokens that no expert
     processed. load_cv, max_vio, dead_experts: from the load of the whole split before dropping.
+    switch_loss: of each batch, as in training, then averaged by tokens.
     """
 
     drop_rate: float
@@ -53,8 +55,7 @@ class _LayerTally:
     def __init__(self, num_experts: int) -> None:
         self.load_E = torch.zeros(num_experts, dtype=torch.int64)
         self.tokens = self.assignments = self.kept = self.unprocessed = 0
-        self.batches = 0
-        self.logit_means = torch.zeros(3, dtype=torch.float64)
+        self.logit_sums = torch.zeros(3, dtype=torch.float64)
         self.has_router = False
 
     def add(self, layer: RoutedLayer) -> None:
@@ -65,7 +66,6 @@ class _LayerTally:
         self.assignments += routing.kept_A.numel()
         self.kept += int(routing.kept_A.sum())
         self.unprocessed += int((routing.kept_per_token_T() == 0).sum())
-        self.batches += 1
         if layer.logits_TE is not None:
             self.has_router = True
             terms = (
@@ -73,10 +73,11 @@ class _LayerTally:
                 switch_loss(layer.logits_TE, load_E),
                 z_loss(layer.logits_TE),
             )
-            self.logit_means += torch.stack([t.double().cpu() for t in terms])
+            # by token, for the last batch may be smaller than the others
+            self.logit_sums += routing.num_tokens * torch.stack([t.double().cpu() for t in terms])
 
     def measures(self) -> RoutingMeasures:
-        entropy, balance, z = (self.logit_means / self.batches).tolist()
+        entropy, balance, z = (self.logit_sums / self.tokens).tolist()
         return RoutingMeasures(
             drop_rate=1 - self.kept / self.assignments,
             token_drop_rate=self.unprocessed / self.tokens,
@@ -119,17 +120,14 @@ def evaluate(
             tally.add(layer)
     model.train()
     loss = nats / counted
-    quality = Quality(
-        loss, float(torch.tensor(loss).exp()), bits_per_byte(nats, windows.bytes)
-    )
+    quality = Quality(loss, float(torch.tensor(loss).exp()), bits_per_byte(nats, windows.bytes))
     return quality, _mean([t.measures() for t in tallies]) if tallies else None
 
 
 def _mean(layers: list[RoutingMeasures]) -> RoutingMeasures:
     rows = [asdict(layer) for layer in layers]
-    return RoutingMeasures(
-        **{
-            key: None if rows[0][key] is None else sum(row[key] for row in rows) / len(rows)
-            for key in rows[0]
-        }
-    )
+    means: dict[str, Any] = {
+        key: None if rows[0][key] is None else sum(row[key] for row in rows) / len(rows)
+        for key in rows[0]
+    }
+    return RoutingMeasures(**means)

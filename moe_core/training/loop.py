@@ -87,9 +87,7 @@ class Trainer:
         )
         drop_stream = stream(self.seed, "drops", step)
         with self.precision:
-            logits_BSV, self.layers = self.forward(
-                inputs.to(self.device), generator=drop_stream
-            )
+            logits_BSV, self.layers = self.forward(inputs.to(self.device), generator=drop_stream)
         task_loss = F.cross_entropy(
             logits_BSV.flatten(0, 1).float(), targets.flatten().to(self.device)
         )
@@ -157,6 +155,4 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> dict[str, Any]:
     if routing is None:
         return asdict(quality)
     limited, routing = run(dropless=False)
-    return (
-        asdict(quality) | {"bits_per_byte_at_capacity": limited.bits_per_byte} | asdict(routing)
-    )
+    return asdict(quality) | {"bits_per_byte_at_capacity": limited.bits_per_byte} | asdict(routing)

@@ -38,13 +38,13 @@ def prepare_process(device: str, threads: int) -> ProcessSettings:
 
 def _fast_fp32_matmul() -> str:
     """Let oneDNN take fp32 products if it stays accurate to fp32 on this CPU."""
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"  # type: ignore[attr-defined]
     draw = torch.Generator().manual_seed(0)
     a, b = (torch.randn(512, 512, generator=draw) for _ in range(2))
     error = ((a @ b).double() - a.double() @ b.double()).abs().max().item()
     if error <= FP32_TOLERANCE:
         return "onednn"
-    torch.backends.mkldnn.matmul.fp32_precision = "ieee"
+    torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # type: ignore[attr-defined]
     return "default"
 
 

@@ -1,0 +1,75 @@
+# make report: from nothing to report/report.pdf.  make test: the checks.  make help: the rest.
+# ARGS are handed to snakemake, e.g. make report ARGS='--config scale=cpu'
+
+PYTHON ?= python3
+VENV := .venv
+ARGS ?=
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: report test check fix env dev tex lock docs clean help
+
+report: env ## Everything up to report/report.pdf (installs what is missing)
+	@envs/install.sh tex || true
+	@if command -v latexmk >/dev/null; then \
+	  snakemake $(ARGS) --until report && echo "the report is report/report.pdf"; \
+	else \
+	  snakemake report_inputs $(ARGS) && \
+	  echo "all results are made; for the PDF install TeX (line above), then run make report"; \
+	fi
+
+test: dev ## Lint, types and tests
+	@envs/install.sh tex || true
+	$(MAKE) --no-print-directory check
+	pytest
+
+check: dev ## Lint and types alone
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	snakemake --lint
+	mypy
+	lint-imports
+
+fix: dev ## Let the formatters have their way
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile rules
+
+env: $(VENV)/.installed ## The Python environment that the pipeline needs
+
+dev: $(VENV)/.installed-dev ## The same with the tools of development
+
+tex: ## TeX alone
+	@envs/install.sh tex
+
+$(VENV)/.installed: requirements.lock
+	@envs/install.sh venv
+	@echo "installing Python packages of requirements.lock into $(VENV)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@# torch first and alone, so that a CPU build on disk or in the cache is taken as it is
+	@$(VENV)/bin/python -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	@$(VENV)/bin/python -m pip install --quiet -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "installing Python packages of requirements-dev.lock into $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet -r requirements-dev.lock
+	@touch $@
+
+docs: env ## Regenerate the generated pages of docs/
+	python -m moe_core schema > docs/configuration.md
+	@{ echo '# Rule graph'; echo; \
+	  echo 'Made by `make docs` from the rules themselves.'; echo; echo '```mermaid'; \
+	  snakemake all --forceall --rulegraph mermaid-js 2>/dev/null | \
+	    sed -n '/^flowchart/,$$p' | grep -v style; \
+	  echo '```'; } > docs/rulegraph.md
+
+lock: ## Resolve pyproject.toml anew into the two lock files
+	envs/lock.sh
+
+clean: ## Remove results and the report, keep the environment
+	rm -rf .snakemake report/report.pdf
+	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

@@ -1,0 +1,26 @@
+from snakemake.utils import min_version
+
+min_version("9.8")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/bench.smk"
+include: "rules/summary.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+include: "rules/collect.smk"
+
+
+rule all:
+    """Every named target below, and the report."""
+    default_target: True
+    input:
+        rules.data.input,
+        rules.unified.input,
+        rules.capacity.input,
+        "report/report.pdf",

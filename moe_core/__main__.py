@@ -1,0 +1,78 @@
+"""The library without Snakemake: ``python -m moe_core --help``."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+from moe_core.errors import StudyError
+from moe_core.routing import registry
+from moe_core.study import Study, canonical, load_study
+
+
+def main() -> None:
+    """Parse and run one of the commands below."""
+    arguments = argparse.ArgumentParser(prog="python -m moe_core", description=__doc__)
+    arguments.add_argument("--config", type=Path, default=Path("config.yaml"))
+    commands = arguments.add_subparsers(dest="command", required=True)
+    commands.add_parser("strategies", help="list the strategies and what they declare")
+    commands.add_parser("runs", help="list the runs of the configured study")
+    spec = commands.add_parser("spec", help="print the canonical row of a run")
+    spec.add_argument("run")
+    commands.add_parser("schema", help="print the configuration reference, in Markdown")
+    train = commands.add_parser("train", help="train a strategy on a file of stories")
+    train.add_argument("text", type=Path, help="stories separated by <|endoftext|>, or .jsonl")
+    train.add_argument("--strategy", choices=[*registry.names(), "dense"], default="softk")
+    given = arguments.parse_args()
+    try:
+        match given.command:
+            case "strategies":
+                print_strategies()
+            case "runs":
+                for run in read_study(given.config).runs:
+                    print(run)
+            case "spec":
+                print_spec(read_study(given.config), given.run)
+            case "schema":
+                from moe_core.configuration_reference import reference
+
+                print(reference())
+            case "train":
+                from moe_core.train_file import first_run, train_file
+
+                spec = first_run(read_study(given.config), given.strategy)
+                print(json.dumps(train_file(given.text, spec), indent=1))
+    except StudyError as error:
+        sys.exit(f"error: {error}")
+
+
+def read_study(path: Path) -> Study:
+    """The study of a configuration file. StudyError if it cannot be read."""
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise StudyError(str(path), str(error).replace("\n", " ")) from None
+    if not isinstance(config, dict):
+        raise StudyError(str(path), "is not a mapping of keys")
+    return load_study(config)
+
+
+def print_strategies() -> None:
+    """A line a strategy."""
+    for name in registry.names():
+        declared = registry.declaration(name)
+        causal = "causal" if declared["causal"] else "not causal"
+        print(f"{name:16} {declared['label']:16} {causal:11} {declared['source']}")
+
+
+def print_spec(study: Study, run: str) -> None:
+    """The JSON that the run's training job gets."""
+    if run not in study.runs:
+        raise StudyError("run", f"{run} is not in this study", "see `python -m moe_core runs`")
+    print(canonical(study.runs[run]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Numbers and words as TeX, rounded for reading by their unit."""
+
+import math
+
+SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"})
+
+
+def escape(text: str) -> str:
+    """Text whose special characters TeX prints as they are."""
+    return (
+        text.replace("\\", r"\textbackslash ").translate(SPECIAL).replace("~", r"\textasciitilde ")
+    )
+
+
+def grouped(number: float) -> str:
+    """A whole number with thin groups of thousands."""
+    return f"{number:,.0f}".replace(",", "{,}")
+
+
+def signed(text: str) -> str:
+    """A minus sign instead of a hyphen."""
+    return text.replace("-", r"\ensuremath{-}")
+
+
+def typeset(value: str | float | int | None, unit: str) -> str:
+    """TeX of one value. Raises ValueError for an unknown unit."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "--"
+    if unit == "text":
+        return escape(str(value))
+    number = float(value)
+    match unit:
+        case "count" | "rate" | "gflops":
+            return grouped(number)
+        case "bits_per_byte":
+            return signed(f"{number:.3f}")
+        case "ratio":
+            return signed(f"{number:.2f}")
+        case "gbytes_per_s":
+            return f"{number:.1f}"
+        case "share":
+            return signed(f"{100 * number:.1f}") + r"\,\%"
+        case "share_fine":
+            return signed(f"{100 * number:.2f}") + r"\,\%"
+        case "setting":
+            return _setting(number)
+    raise ValueError(f"no way to typeset the unit {unit!r}")
+
+
+def _setting(number: float) -> str:
+    """A configured value: plain where short, else as a power of ten."""
+    if number == 0 or 1e-2 <= abs(number) < 1e4:
+        text = f"{number:g}"
+        return text if "." in text else f"{number:.1f}"
+    mantissa, exponent = f"{number:e}".split("e")
+    factor = f"{float(mantissa):g}"
+    times = "" if factor == "1" else rf"{factor}\times "
+    return rf"\ensuremath{{{times}10^{{{int(exponent)}}}}}"

@@ -1,0 +1,99 @@
+import os
+import sys
+from pathlib import Path
+
+# scripts run as `python -m workflow_scripts.NAME` from any working directory and on any node
+os.environ.update(PYTHONPATH=str(workflow.basedir))
+sys.path.insert(0, str(workflow.basedir))
+
+from moe_core.corpus.sources import matching_files
+from moe_core.errors import StudyError
+from moe_core.provenance import canonical_json, code_digest
+from moe_core.routing import registry
+from moe_core.study import (
+    canonical,
+    corpus_spec,
+    load_study,
+    microbench_spec,
+    ngram_spec,
+    report_spec,
+    tokenizer_spec,
+)
+
+try:
+    study = load_study(config)
+    corpus_files = (
+        [str(path) for path in matching_files(study.config.corpus.files.paths)]
+        if study.corpus == "files"
+        else []
+    )
+except StudyError as error:
+    sys.exit(f"config error: {error}")
+
+CORPUS = f"results/data/{study.corpus}"
+TOKENS = f"results/tokens/{study.tokens}"
+GPU = 1 if study.config.device == "cuda" else 0
+REPORT_SOURCES = [
+    str(path.relative_to(workflow.basedir))
+    for path in sorted((Path(workflow.basedir) / "report").glob("**/*"))
+    if path.suffix in (".tex", ".bib")
+]
+
+
+wildcard_constraints:
+    run="[A-Za-z0-9_.-]+",
+    shape="[A-Za-z0-9_.-]+",
+
+
+def script_code(name, strategies=()):
+    """Digest of a script and all it imports, with the strategies that it loads by name."""
+    return code_digest(
+        f"workflow_scripts.{name}", *map(registry.module_name, strategies)
+    )
+
+
+def strategies_of(model):
+    """The strategy that a model loads by name, if any."""
+    return [model.moe.strategy] if model.moe else []
+
+
+def of_this_study(table, name):
+    """A row of the table of runs or shapes."""
+    if name not in table:
+        raise WorkflowError(
+            f"{name} is not in this study: `python -m moe_core runs` lists it"
+        )
+    return table[name]
+
+
+def run_spec(wildcards):
+    """The canonical row of a run."""
+    return canonical(of_this_study(study.runs, wildcards.run))
+
+
+def run_code(wildcards):
+    """Digest of the code that a run depends on."""
+    return script_code(
+        "train", strategies_of(of_this_study(study.runs, wildcards.run).model)
+    )
+
+
+def run_threads(wildcards):
+    """CPU threads of a run."""
+    return of_this_study(study.runs, wildcards.run).threads
+
+
+def shape_spec(wildcards):
+    """The canonical row of a shape."""
+    return canonical(of_this_study(study.shapes, wildcards.shape))
+
+
+def shape_code(wildcards):
+    """Digest of the code that a shape's speed depends on."""
+    model = of_this_study(study.shapes, wildcards.shape).model
+    return script_code("throughput", strategies_of(model))
+
+
+def run_files(runs, name):
+    """One file of each run."""
+    return [f"results/runs/{run}/{name}" for run in runs]

@@ -1,0 +1,123 @@
+rule numbers:
+    """Collect every number the report's text may cite, each with its sources."""
+    input:
+        aggregate="results/unified/aggregate.csv",
+        summary="results/unified/summary.csv",
+        microbench="results/capacity/microbench.csv",
+        ngram=f"results/ngram/{study.tokens}.json",
+        meta=f"{TOKENS}/meta.json",
+        run=f"results/runs/{study.unified[0]}/summary.json",
+        throughput=f"results/throughput/{study.shape_of[study.unified[0]]}.json",
+    output:
+        json="results/report/numbers.json",
+    log:
+        "results/logs/numbers.log",
+    benchmark:
+        "results/benchmarks/numbers.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        spec=report_spec(study),
+        code=script_code("numbers"),
+    shell:
+        "python -m workflow_scripts.numbers --spec {params.spec:q} "
+        "--aggregate {input.aggregate:q} --summary {input.summary:q} "
+        "--microbench {input.microbench:q} --ngram {input.ngram:q} --meta {input.meta:q} "
+        "--run {input.run:q} --throughput {input.throughput:q} --out {output.json:q} "
+        "2>&1 | tee {log:q}"
+
+
+rule numbers_tex:
+    r"""Turn the numbers into TeX macros: \val{key}."""
+    input:
+        json="results/report/numbers.json",
+    output:
+        tex="results/report/numbers.tex",
+    log:
+        "results/logs/numbers_tex.log",
+    benchmark:
+        "results/benchmarks/numbers_tex.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=500,
+        gpu=0,
+    params:
+        smoke=str(study.scale.smoke).lower(),
+        code=script_code("numbers_tex"),
+    shell:
+        "python -m workflow_scripts.numbers_tex --json {input.json:q} --smoke {params.smoke} "
+        "--out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+rule tables:
+    """Typeset the tables of the report."""
+    input:
+        aggregate="results/unified/aggregate.csv",
+    output:
+        unified="results/report/unified_table.tex",
+        strategies="results/report/strategy_table.tex",
+    log:
+        "results/logs/tables.log",
+    benchmark:
+        "results/benchmarks/tables.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        strategies=study.config.experiments.unified.strategies,
+        code=script_code("tables"),
+    shell:
+        "python -m workflow_scripts.tables --aggregate {input.aggregate:q} "
+        "--names {params.strategies} --unified {output.unified:q} "
+        "--strategies {output.strategies:q} 2>&1 | tee {log:q}"
+
+
+rule report:
+    """Compile the report."""
+    input:
+        source=REPORT_SOURCES,
+        generated=[
+            "results/report/numbers.tex",
+            "results/report/unified_table.tex",
+            "results/report/strategy_table.tex",
+            "results/unified/frontier.pdf",
+            "results/unified/overlay.pdf",
+            "results/unified/load_quality.pdf",
+            "results/capacity/capacity_drop_rate.pdf",
+            "results/capacity/capacity_tokens_per_s.pdf",
+        ],
+    output:
+        pdf=report(
+            "report/report.pdf",
+            category="Report",
+            labels={"document": "report"},
+            caption="../report/captions/report.rst",
+        ),
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.jsonl"
+    conda:
+        "../envs/tex.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        code=script_code("report"),
+    shell:
+        "python -m workflow_scripts.report --source {input.source:q} "
+        "--generated {input.generated:q} --pdf {output.pdf:q} --log {log:q}"

@@ -1,0 +1,53 @@
+rule train:
+    """Train one run of the table: metrics, summary, weights."""
+    input:
+        **rules.tokens.output,
+    output:
+        metrics="results/runs/{run}/metrics.jsonl",
+        summary="results/runs/{run}/summary.json",
+        weights="results/runs/{run}/weights.safetensors",
+    log:
+        "results/logs/train/{run}.log",
+    benchmark:
+        "results/benchmarks/train/{run}.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: run_threads
+    resources:
+        runtime=24 * 60,
+        mem_mb=4000,
+        gpu=GPU,
+    params:
+        spec=run_spec,
+        code=run_code,
+        tokens=subpath(input.meta, parent=True),
+        folder=subpath(output.summary, parent=True),
+    shell:
+        "python -m workflow_scripts.train --spec {params.spec:q} --code {params.code} "
+        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule ngram:
+    """Fit the interpolated n-gram control and read it on the same test stories."""
+    input:
+        **rules.tokens.output,
+    output:
+        ngram="results/ngram/{tokens}.json",
+    log:
+        "results/logs/ngram/{tokens}.log",
+    benchmark:
+        "results/benchmarks/ngram/{tokens}.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=60,
+        mem_mb=4000,
+        gpu=0,
+    params:
+        spec=ngram_spec(study),
+        code=script_code("ngram"),
+        tokens=subpath(input.meta, parent=True),
+    shell:
+        "python -m workflow_scripts.ngram --spec {params.spec:q} --tokens {params.tokens:q} "
+        "--out {output.ngram:q} 2>&1 | tee {log:q}"

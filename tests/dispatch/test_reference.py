@@ -1,0 +1,99 @@
+"""Dispatch against its definition: multiplication by the dense routing matrix."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from moe_core.dispatch.reference import combine, dispatch, kept_by_expert
+from moe_core.model.experts import Experts
+from moe_core.routing.routing import Routing, from_mask
+
+D, F = 3, 4
+
+
+@st.composite
+def routings(draw: st.DrawFn) -> Routing:
+    """Any sparse matrix in float64 with any survivors: idle experts, tokens without an expert."""
+    tokens, experts = draw(st.integers(1, 9)), draw(st.integers(1, 5))
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
+    density, kept = draw(st.sampled_from([0.0, 0.3, 1.0])), draw(st.sampled_from([0.0, 0.6, 1.0]))
+    mask_TE = torch.rand(tokens, experts, generator=generator) < density
+    weight_TE = torch.randn(tokens, experts, generator=generator, dtype=torch.float64)
+    routing = from_mask(mask_TE, weight_TE)
+    return routing.with_kept(torch.rand(routing.kept_A.shape, generator=generator) < kept)
+
+
+def experts_in_float64(count: int) -> Experts:
+    experts = Experts(count, D, F, "gelu").double()
+    with torch.no_grad():
+        for seed, weight in enumerate(experts.parameters()):
+            weight.normal_(generator=torch.Generator().manual_seed(seed))
+    return experts
+
+
+def dense_mixture(x_TD: Tensor, weight_TE: Tensor, experts: Experts) -> Tensor:
+    """Every expert on every token, then the sum weighted by the dense matrix."""
+    y_TED = torch.stack(
+        [
+            experts.expert(x_TD, w_in_HD, w_out_DF)
+            for w_in_HD, w_out_DF in zip(experts.w_in_EHD, experts.w_out_EDF, strict=True)
+        ],
+        dim=1,
+    )
+    return (weight_TE.unsqueeze(-1) * y_TED).sum(1)
+
+
+@given(routing=routings())
+def test_dispatch_is_the_dense_product_forward_and_backward(routing: Routing) -> None:
+    experts = experts_in_float64(routing.num_experts)
+    generator = torch.Generator().manual_seed(3)
+    x_TD = torch.randn(routing.num_tokens, D, generator=generator, dtype=torch.float64)
+    upstream_TD = torch.randn(x_TD.shape, generator=generator, dtype=torch.float64)
+    weight_A = routing.weight_A.requires_grad_()
+    leaves = (x_TD.requires_grad_(), weight_A, *experts.parameters())
+
+    dense_TE = x_TD.new_zeros(routing.num_tokens, routing.num_experts)
+    for a in routing.kept_A.nonzero().flatten().tolist():
+        dense_TE[routing.token_A[a], routing.expert_A[a]] = weight_A[a]
+    assert torch.equal(routing.dense_TE(), dense_TE)
+
+    y_TD = dispatch(x_TD, routing, experts)
+    expected_TD = dense_mixture(x_TD, dense_TE, experts)
+    torch.testing.assert_close(y_TD, expected_TD)
+    assert (y_TD[routing.kept_per_token_T() == 0] == 0).all()
+    ours, theirs = (
+        torch.autograd.grad((y * upstream_TD).sum(), leaves, allow_unused=True)
+        for y in (y_TD, expected_TD + 0 * sum(leaf.sum() for leaf in leaves))
+    )
+    for leaf, gradient, expected in zip(leaves, ours, theirs, strict=True):
+        torch.testing.assert_close(
+            torch.zeros_like(leaf) if gradient is None else gradient, expected
+        )
+    assert ours[1] is None or (ours[1][~routing.kept_A] == 0).all()
+
+
+@given(routing=routings())
+def test_experts_see_their_kept_assignments_once_in_token_order(routing: Routing) -> None:
+    token_A, weight_A, counts = kept_by_expert(routing)
+    assert len(counts) == routing.num_experts
+    assert sum(counts) == len(token_A) == len(weight_A) == int(routing.kept_A.sum())
+    dense_TE = routing.dense_TE()
+    seen_TE = torch.zeros_like(dense_TE)
+    for expert, (tokens, weights) in enumerate(
+        zip(token_A.split(counts), weight_A.split(counts), strict=True)
+    ):
+        assert (tokens.diff() > 0).all()
+        seen_TE[tokens, expert] = weights
+    assert torch.equal(seen_TE, dense_TE)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_combine_keeps_the_precision_of_the_experts(dtype: torch.dtype) -> None:
+    y_AD = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=dtype)
+    token_A, weight_A = torch.tensor([2, 0, 2]), torch.tensor([0.5, 1.0, 0.25])
+    expected_TD = torch.tensor([[3.0, 4.0], [0.0, 0.0], [1.75, 2.5]], dtype=dtype)
+    y_TD = combine(y_AD, token_A, weight_A, 3)
+    assert y_TD.dtype == dtype
+    assert torch.equal(y_TD, expected_TD)

@@ -1,0 +1,151 @@
+"""Initial weights, head, feed-forward networks and rotary positions."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from moe_core.model.config import MoEConfig, TransformerConfig
+from moe_core.model.experts import Experts
+from moe_core.model.transformer import Transformer, build, rotary_angles, rotate
+from moe_core.routing import registry
+
+COUNTS_V = torch.arange(1, 41)
+
+
+def config_for(
+    name: str | None, top_k: int = 2, experts: int = 8, **changes: Any
+) -> TransformerConfig:
+    moe = name and MoEConfig(
+        strategy=name,
+        num_experts=experts,
+        top_k=top_k,
+        capacity_factor=1.0,
+        drop_policy="position",
+    )
+    shape: dict[str, Any] = {
+        "dim": 48,
+        "layers": 2,
+        "heads": 2,
+        "ffn_hidden": 80,
+        "activation": "swiglu",
+    }
+    return TransformerConfig(**(shape | {"tied_head": True} | changes), moe=moe or None)
+
+
+def parameters(config: TransformerConfig, seed: int = 0) -> dict[str, Tensor]:
+    return dict(build(config, COUNTS_V, seed).named_parameters())
+
+
+@pytest.mark.parametrize("activation", ["swiglu", "gelu"])
+@pytest.mark.parametrize("experts", [1, 8, 64])
+def test_d17_each_expert_starts_as_a_dense_layer_would(experts: int, activation: str) -> None:
+    fan_in = {"w_in_EHD": 48, "w_out_EDF": 80}
+    depth = {"w_in_EHD": 1.0, "w_out_EDF": 1 / math.sqrt(2 * 2)}
+    dense = parameters(config_for(None, activation=activation))
+    moe = parameters(config_for("topk_hard", 1, experts, activation=activation))
+    for name in fan_in:
+        weights = [dense[f"blocks.1.ffn.{name}"][0], *moe[f"blocks.1.ffn.experts.{name}"]]
+        expected = depth[name] * fan_in[name] ** -0.5
+        for weight in weights:  # six standard errors of a deviation: 6 / sqrt(2 n)
+            assert weight.std().item() == pytest.approx(
+                expected, rel=6 / math.sqrt(2 * weight.numel())
+            )
+            assert abs(weight.mean().item()) < 6 * expected / math.sqrt(weight.numel())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("name", registry.names())
+def test_one_seed_gives_shared_weights_to_every_strategy_and_to_dense(
+    name: str, top_k: int, tied: bool
+) -> None:
+    dense = parameters(config_for(None, tied_head=tied))
+    ours = parameters(config_for(name, top_k, tied_head=tied))
+    softk = parameters(config_for("softk", tied_head=tied))
+    shared = {n for n in dense if ".ffn." not in n}
+    assert shared == {n for n in ours if ".ffn." not in n}
+    assert {n.split(".")[0] for n in shared} == {"embedding", "blocks", "norm"} | (
+        set() if tied else {"head"}
+    )
+    for parameter_name in shared:
+        assert torch.equal(ours[parameter_name], dense[parameter_name])
+    for parameter_name in ours.keys() & softk.keys():  # experts, and linear routers
+        assert torch.equal(ours[parameter_name], softk[parameter_name])
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_seeds_layers_and_experts_differ_and_a_seed_repeats(name: str, top_k: int) -> None:
+    zero, again, one = (parameters(config_for(name, top_k), seed) for seed in (0, 0, 1))
+    for parameter_name, weight in zero.items():
+        assert torch.equal(weight, again[parameter_name])
+        assert torch.equal(weight, one[parameter_name]) == (weight.dim() == 1), parameter_name
+        if parameter_name.startswith("blocks.0") and weight.dim() > 1:
+            assert not torch.equal(weight, zero[parameter_name.replace(".0.", ".1.", 1)])
+    w_in_EHD = zero["blocks.0.ffn.experts.w_in_EHD"]
+    assert w_in_EHD.flatten(1).unique(dim=0).shape[0] == 8
+
+
+def test_tied_head_is_the_embedding() -> None:
+    tied = build(config_for(None), COUNTS_V, 0)
+    assert tied.head.weight is tied.embedding.weight
+    untied = build(config_for(None, tied_head=False), COUNTS_V, 0)
+    assert not torch.equal(untied.head.weight, untied.embedding.weight)
+    assert torch.equal(untied.embedding.weight, tied.embedding.weight)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("activation", ["swiglu", "gelu"])
+def test_fresh_model_is_close_to_a_uniform_guess(activation: str, tied: bool) -> None:
+    model = build(config_for("softk", activation=activation, tied_head=tied), COUNTS_V, 0)
+    token_id_BS = torch.randint(40, (8, 32), generator=torch.Generator().manual_seed(0))
+    logits_BSV = model(token_id_BS)[0]
+    assert logits_BSV.shape == (8, 32, 40)
+    assert logits_BSV.std().item() == pytest.approx(1, abs=0.5)
+
+
+def dense_layer(**changes: Any) -> Transformer:
+    return build(config_for(None, layers=1, **changes), COUNTS_V, 0)
+
+
+@pytest.mark.parametrize("activation", ["swiglu", "gelu"])
+def test_dense_feed_forward_is_its_formula(activation: str) -> None:
+    ffn = dense_layer(activation=activation).blocks[0].get_submodule("ffn").double()
+    assert isinstance(ffn, Experts)
+    x_TD = torch.randn(5, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    pre_TH = x_TD @ ffn.w_in_EHD[0].T
+    if activation == "gelu":
+        hidden_TF = pre_TH * 0.5 * (1 + torch.erf(pre_TH / math.sqrt(2)))
+    else:
+        gate_TF, up_TF = pre_TH[:, :80], pre_TH[:, 80:]
+        hidden_TF = gate_TF / (1 + torch.exp(-gate_TF)) * up_TF
+    torch.testing.assert_close(ffn(x_TD, [5]), hidden_TF @ ffn.w_out_EDF[0].T)
+
+
+def test_rotary_product_depends_on_the_offset_alone() -> None:
+    cos, sin = rotary_angles(12, 8, torch.device("cpu"))
+    q_D, k_D = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+    q_SD, k_SD = (rotate(v.expand(12, 8), cos, sin) for v in (q_D, k_D))
+    product_SS = q_SD @ k_SD.T
+    for offset in range(-11, 12):
+        diagonal = product_SS.diagonal(offset)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-5, rtol=0)
+    assert product_SS[0].std() > 0.1
+    torch.testing.assert_close(q_SD.norm(dim=-1), q_D.norm().expand(12))
+    torch.testing.assert_close(q_SD[0], q_D)
+
+
+def test_rotary_turns_each_pair_by_its_own_frequency() -> None:
+    cos, sin = rotary_angles(50, 6, torch.device("cpu"))
+    for pair in range(3):
+        angle_S = torch.arange(50, dtype=torch.float64) * 10_000 ** (-2 * pair / 6)
+        torch.testing.assert_close(cos[:, pair].double(), angle_S.cos(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(sin[:, pair].double(), angle_S.sin(), atol=1e-5, rtol=0)
+
+
+def test_attention_reads_positions_and_past_tokens() -> None:
+    model, token_id_1S = dense_layer(), torch.tensor([[3, 17, 25, 8]])
+    last = model(token_id_1S)[0][0, -1]
+    swapped = model(token_id_1S[:, [1, 0, 2, 3]])[0][0, -1]
+    assert (swapped - last).abs().max() > 1e-3

@@ -1,0 +1,114 @@
+"""Balance losses: their values, and that their gradients balance."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from moe_core.measure.metrics import load_cv
+from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing.scores import LinearRouter
+
+
+def random_logits(tokens: int = 12, experts: int = 4) -> Tensor:
+    logits_TE = torch.randn(tokens, experts, generator=torch.Generator().manual_seed(0))
+    return logits_TE.requires_grad_()
+
+
+def skewed_router() -> tuple[LinearRouter, Tensor]:
+    """Inputs with a common direction, which the first of eight experts likes."""
+    generator = torch.Generator().manual_seed(0)
+    x_TD = torch.randn(256, 16, generator=generator) + 1
+    router = LinearRouter(16, 8)
+    with torch.no_grad():
+        router.weight_ED.normal_(std=0.25, generator=generator)
+        router.weight_ED[0] += 0.25
+    return router, x_TD
+
+
+def top2_load(logits_TE: Tensor) -> Tensor:
+    return logits_TE.topk(2).indices.flatten().bincount(minlength=logits_TE.shape[-1])
+
+
+def finite_difference(
+    function: Callable[[np.ndarray], float], logits_TE: np.ndarray, step: float = 1e-5
+) -> np.ndarray:
+    gradient = np.empty_like(logits_TE)
+    for index in np.ndindex(*logits_TE.shape):
+        moved = [logits_TE.copy(), logits_TE.copy()]
+        moved[0][index] += step
+        moved[1][index] -= step
+        gradient[index] = (function(moved[0]) - function(moved[1])) / (2 * step)
+    return gradient
+
+
+def switch_formula(logits_TE: np.ndarray, load_E: np.ndarray) -> float:
+    exp_TE = np.exp(logits_TE)
+    prob_E = (exp_TE / exp_TE.sum(1, keepdims=True)).mean(0)
+    return float(len(load_E) * np.sum(load_E / load_E.sum() * prob_E))
+
+
+def z_formula(logits_TE: np.ndarray) -> float:
+    return float(np.mean(np.log(np.exp(logits_TE).sum(1)) ** 2))
+
+
+def test_d1_switch_loss_has_the_gradient_of_the_mean_probability_with_load_fixed() -> None:
+    logits_TE = random_logits()
+    load_E = top2_load(logits_TE)
+    loss = switch_loss(logits_TE, load_E)
+    assert loss.requires_grad
+    (gradient_TE,) = torch.autograd.grad(loss, logits_TE)
+    values = logits_TE.detach().double().numpy()
+    assert loss.item() == pytest.approx(switch_formula(values, load_E.numpy()), abs=1e-6)
+    expected = finite_difference(lambda z: switch_formula(z, load_E.numpy()), values)
+    np.testing.assert_allclose(gradient_TE.numpy(), expected, atol=1e-7)
+    assert np.abs(expected).max() > 1e-3
+
+
+def test_z_loss_has_the_value_and_gradient_of_its_formula() -> None:
+    logits_TE = random_logits()
+    loss = z_loss(logits_TE)
+    assert loss.requires_grad
+    (gradient_TE,) = torch.autograd.grad(loss, logits_TE)
+    values = logits_TE.detach().double().numpy()
+    assert loss.item() == pytest.approx(z_formula(values), abs=1e-6)
+    np.testing.assert_allclose(gradient_TE.numpy(), finite_difference(z_formula, values), atol=1e-7)
+
+
+@pytest.mark.parametrize("experts", [2, 8, 64])
+def test_switch_loss_is_one_when_balanced_and_the_number_of_experts_when_collapsed(
+    experts: int,
+) -> None:
+    balanced_TE = 9.0 * torch.eye(experts).repeat(3, 1)
+    load_E = torch.full((experts,), 3)
+    assert float(switch_loss(balanced_TE, load_E)) == pytest.approx(1, abs=1e-5)
+    collapsed_TE = torch.zeros(30, experts).index_fill_(1, torch.tensor([0]), 50.0)
+    load_E = 30 * torch.eye(experts, dtype=torch.int64)[0]
+    assert float(switch_loss(collapsed_TE, load_E)) == pytest.approx(experts, rel=1e-5)
+
+
+def test_d1_descending_the_switch_loss_balances_a_skewed_router() -> None:
+    router, x_TD = skewed_router()
+    optimiser = torch.optim.SGD(router.parameters(), lr=0.3)
+    before = load_cv(top2_load(router(x_TD)))
+    for _ in range(20):
+        optimiser.zero_grad()
+        logits_TE = router(x_TD)
+        switch_loss(logits_TE, top2_load(logits_TE)).backward()
+        optimiser.step()
+    assert before > 0.9
+    assert load_cv(top2_load(router(x_TD))) < 0.5 * before
+
+
+def test_descending_the_z_loss_shrinks_logits_and_skew() -> None:
+    router, x_TD = skewed_router()
+    optimiser = torch.optim.SGD(router.parameters(), lr=0.01)
+    before, loss_before = load_cv(top2_load(router(x_TD))), z_loss(router(x_TD)).item()
+    for _ in range(20):
+        optimiser.zero_grad()
+        z_loss(router(x_TD)).backward()
+        optimiser.step()
+    assert z_loss(router(x_TD)).item() < 0.5 * loss_before
+    assert load_cv(top2_load(router(x_TD))) < before

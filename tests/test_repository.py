@@ -1,0 +1,39 @@
+"""Generated pages, pins and floors stay in step with their sources."""
+
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from moe_core.configuration_reference import reference
+from moe_core.study import load_study
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_configuration_page_is_the_schemas():
+    page = (ROOT / "docs/configuration.md").read_text()
+    assert page == reference() + "\n", "run `make docs`"
+
+
+def test_every_scale_of_the_default_configuration_loads():
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for scale in config["scales"]:
+        study = load_study(config | {"scale": scale})
+        assert len(study.unified) == len(set(study.unified))
+
+
+def test_pins_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    pins = {p.lower() for p in project["project"]["dependencies"]}
+    assert all("==" in p for p in [*pins, *project["dependency-groups"]["dev"]])
+    conda = yaml.safe_load((ROOT / "envs/bench.yaml").read_text())["dependencies"][-1]["pip"]
+    assert set(conda) == {p for p in pins if not p.startswith("snakemake==")}
+    locked = {x.lower() for x in (ROOT / "requirements.lock").read_text().splitlines()}
+    assert pins <= locked
+
+
+def test_strategies_of_the_readme_are_those_of_the_folder():
+    readme = (ROOT / "README.md").read_text()
+    for path in (ROOT / "moe_core/routing/strategies").glob("[a-z]*.py"):
+        assert f"`{path.stem}`" in readme

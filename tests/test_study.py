@@ -1,0 +1,371 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moe_core.errors import StudyError
+from moe_core.routing import registry
+from moe_core.study import RunSpec, Study, StudyConfig, canonical, load_study, run_id
+
+ROOT = Path(__file__).parents[1]
+DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+SCALE = DEFAULT["scale"]
+TOP_LEVEL = sorted(StudyConfig.model_fields)
+
+Edit = Callable[[dict[str, Any]], Any]
+
+
+def changed(edit: Edit) -> dict[str, Any]:
+    """The default configuration, its YAML anchors apart, after an edit."""
+    config = json.loads(json.dumps(DEFAULT))
+    edit(config)
+    return config
+
+
+def put(path: str, value: object) -> Edit:
+    *parents, last = path.split(".")
+
+    def edit(config: dict[str, Any]) -> None:
+        for name in parents:
+            config = config[name]
+        config[last] = value
+
+    return edit
+
+
+def with_value(path: str, value: object) -> Study:
+    return load_study(changed(put(path, value)))
+
+
+@pytest.mark.parametrize("scale", DEFAULT["scales"])
+def test_default_configuration_loads_under_each_scale(scale: str) -> None:
+    study = with_value("scale", scale)
+    chosen = DEFAULT["scales"][scale]
+    unified = DEFAULT["experiments"]["unified"]
+    arms = len(unified["strategies"]) * len(unified["capacity_factors"])
+    dense = {s.model.ffn_hidden for s in study.runs.values() if s.model.moe is None}
+    hidden, top_k = chosen["model"]["expert_hidden"], chosen["model"]["top_k"]
+    assert dense == {hidden, hidden * top_k}  # top-1 needs a dense model of its own FLOPs
+    assert len(study.unified) == (arms + len(dense)) * len(chosen["seeds"])
+    assert [*study.capacity] == DEFAULT["experiments"]["capacity"]["num_experts"]
+
+
+def test_ids_are_unique_and_name_equal_rows() -> None:
+    study = load_study(DEFAULT)
+    rows = [canonical(spec) for spec in study.runs.values()]
+    assert len({*rows}) == len(rows) == len(study.runs)
+    for name, spec in study.runs.items():
+        assert run_id(spec) == name
+        assert run_id(RunSpec.model_validate_json(canonical(spec))) == name
+        assert not {*name} - {*"abcdefghijklmnopqrstuvwxyz0123456789_.-"}
+    assert len({*study.shapes}) == len({canonical(s) for s in study.shapes.values()})
+    assert study.shape_of.keys() == {*study.unified}
+    assert {*study.shape_of.values()} == study.shapes.keys()
+
+
+def reversed_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: reversed_keys(v) for k, v in reversed(value.items())}
+    return value
+
+
+def test_ids_do_not_depend_on_key_order_or_spelling_of_numbers() -> None:
+    study = load_study(DEFAULT)
+    turned = load_study(reversed_keys(DEFAULT))
+    assert turned.runs == study.runs
+    assert {*turned.shapes} == {*study.shapes}
+    whole = with_value("experiments.unified.capacity_factors", [1, 1.25])
+    assert whole.runs.keys() == study.runs.keys()
+
+
+def test_a_run_that_two_experiments_share_appears_once() -> None:
+    def share(config: dict[str, Any]) -> None:
+        scale = config["scales"][SCALE]
+        config["experiments"]["unified"] = {
+            "strategies": ["softk"],
+            "capacity_factors": [1.25],
+            "drop_policy": "none",
+        }
+        config["experiments"]["capacity"] |= {"num_experts": [8], "trained_top_k": 2}
+        scale["model"] |= {"num_experts": 8, "top_k": 2}
+        scale["capacity"]["trained_expert_hidden"] = scale["model"]["expert_hidden"]
+        scale["capacity"]["trained_steps"] = scale["training"]["steps"]
+        scale["training"]["evaluate_every"] = scale["training"]["steps"]
+
+    study = load_study(changed(share))
+    assert study.capacity[8] in study.unified
+    assert {*study.runs} == {*study.unified}
+    assert len(study.runs) == 2 * len(study.scale.seeds)  # softk and dense
+    own = changed(share)
+    own["scales"][SCALE]["capacity"]["trained_steps"] += 1
+    apart = load_study(own)
+    assert {*apart.runs} - {*apart.unified} == {apart.capacity[8]}
+
+
+def test_learning_rate_changes_runs_but_not_shapes() -> None:
+    before = load_study(DEFAULT)
+    after = with_value(f"scales.{SCALE}.training.learning_rate", 1.25e-3)
+    assert not {*before.runs} & {*after.runs}
+    assert before.shapes.keys() == after.shapes.keys()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"scales.{SCALE}.training.seq_len",
+        f"scales.{SCALE}.training.batch_size",
+        f"scales.{SCALE}.model.layers",
+        f"scales.{SCALE}.throughput.repeats",
+    ],
+)
+def test_what_changes_the_speed_changes_the_shapes(path: str) -> None:
+    value: Any = DEFAULT
+    for name in path.split("."):
+        value = value[name]
+    assert not {*load_study(DEFAULT).shapes} & {*with_value(path, value * 2).shapes}
+
+
+def test_seeds_leave_the_other_runs_as_they_are() -> None:
+    before = load_study(DEFAULT)
+    seeds = DEFAULT["scales"][SCALE]["seeds"]
+    more = with_value(f"scales.{SCALE}.seeds", [*seeds, 11])
+    assert {*before.runs} < {*more.runs}
+    assert {more.runs[r].seed for r in {*more.runs} - {*before.runs}} == {11}
+    assert more.shapes == before.shapes
+    fewer = with_value(f"scales.{SCALE}.seeds", seeds[:1])
+    assert {*fewer.runs} < {*before.runs}
+
+
+def test_seeds_are_paired() -> None:
+    study = load_study(DEFAULT)
+    by_arm: dict[str, list[int]] = {}
+    for name in study.unified:
+        spec = study.runs[name]
+        by_arm.setdefault(canonical(spec.model), []).append(spec.seed)
+    assert all(seeds == DEFAULT["scales"][SCALE]["seeds"] for seeds in by_arm.values())
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+def remove(path: str) -> Edit:
+    *parents, last = path.split(".")
+
+    def edit(config: dict[str, Any]) -> None:
+        for name in parents:
+            config = config[name]
+        del config[last]
+
+    return edit
+
+
+def rename(path: str, new: str) -> Edit:
+    *parents, last = path.split(".")
+
+    def edit(config: dict[str, Any]) -> None:
+        for name in parents:
+            config = config[name]
+        config[new] = config.pop(last)
+
+    return edit
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(config: dict[str, Any]) -> None:
+        for one in edits:
+            one(config)
+
+    return edit
+
+
+MODEL, TRAINING = f"scales.{SCALE}.model", f"scales.{SCALE}.training"
+UNIFIED = "experiments.unified"
+
+
+@pytest.mark.parametrize(
+    ("edit", "key", "parts"),
+    [
+        (
+            put(f"{UNIFIED}.strategies", ["top1", "sofk"]),
+            f"{UNIFIED}.strategies",
+            ["'sofk'", "did you mean 'softk'", *registry.names()],
+        ),
+        (put(f"{UNIFIED}.strategies", []), f"{UNIFIED}.strategies", ["[]"]),
+        (put(f"{UNIFIED}.strategies", ["softk", "softk"]), f"{UNIFIED}.strategies", ["'softk'"]),
+        (put(f"{MODEL}.top_k", 9), f"{MODEL}.top_k", ["9", "num_experts = 8", "1 to 8"]),
+        (put(f"{MODEL}.top_k", 1), f"{MODEL}.top_k", ["'softk'", "2 or more"]),
+        (put(f"{MODEL}.heads", 3), f"{MODEL}.heads", ["dim = 64", "1, 2, 4, 8, 16, 32"]),
+        (put(f"{MODEL}.heads", 64), f"{MODEL}.heads", ["even", "1, 2, 4, 8, 16, 32"]),
+        (put(f"{MODEL}.dim", 63), f"{MODEL}.dim", ["63", "odd"]),
+        (
+            put(f"{UNIFIED}.capacity_factors", [1.0, -1.5]),
+            f"{UNIFIED}.capacity_factors.1",
+            ["-1.5", "greater than 0"],
+        ),
+        (put(f"{UNIFIED}.capacity_factors", [1.0, 1]), f"{UNIFIED}.capacity_factors", ["1.0"]),
+        (
+            rename(f"{TRAINING}.learning_rate", "learning_rte"),
+            f"{TRAINING}.learning_rte",
+            ["did you mean 'learning_rate'", "allowed here", "batch_size"],
+        ),
+        (rename("corpus.hub.name", "nam"), "corpus.hub.nam", ["'name'", "max_stories"]),
+        (rename("tokenizer", "tokeniser"), "tokeniser", ["'tokenizer'", *TOP_LEVEL]),
+        (put(f"{TRAINING}.steps", "many"), f"{TRAINING}.steps", ["'many'", "integer"]),
+        (put(f"{TRAINING}.steps", 10.5), f"{TRAINING}.steps", ["10.5", "integer"]),
+        (put(f"{TRAINING}.steps", True), f"{TRAINING}.steps", ["True", "integer"]),
+        (put(f"{TRAINING}.compile", 1), f"{TRAINING}.compile", ["1", "boolean"]),
+        (
+            put(f"{TRAINING}.learning_rate", yaml.safe_load("1e-3")),
+            f"{TRAINING}.learning_rate",
+            ["'1e-3'", "1.0e-3", "text"],
+        ),
+        (put(f"{TRAINING}.learning_rate", float("inf")), f"{TRAINING}.learning_rate", ["finite"]),
+        (put(f"{TRAINING}.learning_rate", float("nan")), f"{TRAINING}.learning_rate", ["nan"]),
+        (remove(f"{TRAINING}.weight_decay"), f"{TRAINING}.weight_decay", ["missing"]),
+        (remove("device"), "device", ["missing"]),
+        (put("device", "gpu"), "device", ["'gpu'", "cpu, cuda"]),
+        (
+            put("corpus.source", "buitin"),
+            "corpus.source",
+            ["did you mean 'builtin'", "builtin, hub, files"],
+        ),
+        (put("corpus", None), "corpus", ["None", "valid_fraction"]),
+        (put("corpus.files.paths", "a.txt"), "corpus.files.paths", ["'a.txt'", "list"]),
+        (put("corpus.valid_fraction", 0.5), "corpus.valid_fraction", ["0.5", "less than 0.5"]),
+        (put("tokenizer.bpe.vocab_size", 256), "tokenizer.bpe.vocab_size", ["256", "257"]),
+        (put(f"scales.{SCALE}.seeds", [0, 1, 0]), f"scales.{SCALE}.seeds", ["0", "twice"]),
+        (put(f"scales.{SCALE}.seeds", [-1]), f"scales.{SCALE}.seeds.0", ["-1"]),
+        (
+            both(put(f"{TRAINING}.steps", 20), put(f"{TRAINING}.warmup_steps", 20)),
+            f"{TRAINING}.warmup_steps",
+            ["20", f"{TRAINING}.steps = 20"],
+        ),
+        (
+            put(f"scales.{SCALE}.capacity.trained_steps", 15),
+            f"scales.{SCALE}.capacity.trained_steps",
+            ["15", "warmup_steps = 15"],
+        ),
+        (
+            put(f"{TRAINING}.valid_tokens", 127),
+            f"{TRAINING}.valid_tokens",
+            ["127", "seq_len = 128"],
+        ),
+        (put(f"{TRAINING}.test_tokens", 127), f"{TRAINING}.test_tokens", ["127", "seq_len = 128"]),
+        (put("scale", "quik"), "scale", ["did you mean 'quick'", "allowed: quick"]),
+        (
+            put("experiments.capacity.top_k", [1, 65]),
+            "experiments.capacity.top_k",
+            ["65", "num_experts = 64"],
+        ),
+        (put("corpus.hub.name", "a\nb"), None, []),
+        (put("scales", {}), "scale", ["'quick'"]),
+        (put("scales", {"quick": "x\ny"}), "scales.quick", ["seeds"]),
+    ],
+)
+def test_a_mistake_is_one_line(edit: Edit, key: str | None, parts: list[str]) -> None:
+    if key is None:  # text with a line end is a legal name
+        load_study(changed(edit))
+        return
+    with pytest.raises(StudyError) as error:
+        load_study(changed(edit))
+    message = str(error.value)
+    assert message.startswith(f"{key}: ")
+    assert "\n" not in message
+    for part in parts:
+        assert part in message.removeprefix(key)
+
+
+NOTHING: list[Any] = [{}, {1: 2}, {"": 0}, {**DEFAULT, 5: 1}, None, [], "scale"]
+
+
+@pytest.mark.parametrize("config", NOTHING)
+def test_what_is_no_configuration_at_all(config: Any) -> None:
+    with pytest.raises(StudyError, match="^[^:]+: ") as error:
+        load_study(config)
+    assert "\n" not in str(error.value)
+
+
+def every_path(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    return [path, *(p for k, v in items for p in every_path(v, (*path, k)))]
+
+
+PATHS = [p for p in every_path(DEFAULT) if p]
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.integers(-2, 300)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["1e-3", "softk", "cuda", "none", "a\nb", "\ud800", "2024-01-01"])
+    | st.dates()
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> dict[str, Any]:
+    config = changed(lambda _: None)
+    for _ in range(draw(st.integers(1, 3))):
+        *parents, last = draw(st.sampled_from(PATHS))
+        here: Any = config
+        try:
+            for part in parents:
+                here = here[part]
+            kind = draw(st.sampled_from(["delete", "replace", "rename", "add"]))
+            if kind == "delete":
+                del here[last]
+            elif kind == "replace":
+                here[last]  # an earlier mutation may have taken it away  # noqa: B018
+                here[last] = draw(values)
+            elif isinstance(here, dict):
+                name = draw(st.text(max_size=6) | st.just(f"{last}s") | st.integers(0, 3))
+                here[name] = here.pop(last) if kind == "rename" else draw(values)
+        except (KeyError, IndexError, TypeError):
+            continue
+    return config
+
+
+@settings(max_examples=400, deadline=None)
+@given(mutated())
+def test_any_configuration_loads_or_fails_in_one_line(config: dict[str, Any]) -> None:
+    try:
+        study = load_study(config)
+    except StudyError as error:
+        message = str(error)
+        assert len(message.splitlines()) == 1
+        key = message.split(":")[0].split(".")[0]
+        unknown = {" ".join(str(k).split()) for k in config} - {*TOP_LEVEL}
+        assert key in TOP_LEVEL or any(message.startswith(name) for name in unknown)
+    else:
+        assert study.runs
+        assert {run_id(spec) for spec in study.runs.values()} == {*study.runs}
+
+
+def test_planning_does_not_load_torch() -> None:
+    program = (
+        "import sys, moe_core.study; print([m for m in ('torch', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

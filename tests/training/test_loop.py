@@ -1,0 +1,278 @@
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from moe_core.corpus.batches import EvaluationWindows, training_batch
+from moe_core.errors import StudyError
+from moe_core.routing import registry
+from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.training.config import TrainingConfig
+from moe_core.training.loop import Trainer, learning_rate_at, measure, train
+
+TrainerOf = Callable[..., Trainer]
+Rows = list[dict[str, Any]]
+
+
+def run(trainer: Trainer, windows: EvaluationWindows) -> Rows:
+    rows: Rows = []
+    train(trainer, windows, lambda row, rate: rows.append(row | {"rate": rate}))
+    return rows
+
+
+def weights(trainer: Trainer) -> dict[str, Tensor]:
+    return {k: v.clone() for k, v in trainer.model.state_dict().items()}
+
+
+def equal(a: Trainer, b: Trainer) -> bool:
+    left, right = weights(a), weights(b)
+    assert left.keys() == right.keys()
+    return all(torch.equal(left[k], right[k]) for k in left)
+
+
+def shortened(windows: EvaluationWindows, count: int) -> EvaluationWindows:
+    return EvaluationWindows(
+        windows.inputs_NS[:count],
+        windows.targets_NS[:count],
+        windows.story_NS[:count],
+        windows.stories,
+        windows.bytes,
+    )
+
+
+@pytest.mark.parametrize("policy", ["position", "random"])
+def test_evaluation_does_not_change_training(
+    trainer_of: TrainerOf, windows: EvaluationWindows, policy: str
+) -> None:
+    moe = {"drop_policy": policy, "capacity_factor": 0.5}
+    often = trainer_of("softk", moe=moe, evaluate_every=1)
+    seldom = trainer_of("softk", moe=moe, evaluate_every=12)
+    little = trainer_of("softk", moe=moe)
+    assert len(run(often, windows)) == 12
+    assert len(run(seldom, windows)) == 1
+    run(little, shortened(windows, 3))
+    assert equal(often, seldom)
+    assert equal(often, little)
+
+
+def test_seed_decides_all(trainer_of: TrainerOf, windows: EvaluationWindows) -> None:
+    first, again, other = (trainer_of("top1", seed=s) for s in (3, 3, 4))
+    rows = run(first, windows)
+    torch.manual_seed(99)
+    for a, b in zip(rows, run(again, windows), strict=True):
+        assert a | {"rate": 0} == b | {"rate": 0}
+    run(other, windows)
+    assert equal(first, again)
+    assert not equal(first, other)
+
+
+def test_batches_follow_the_seed_of_the_trainer(trainer_of: TrainerOf) -> None:
+    one = trainer_of(None, seed=0)
+    two = trainer_of(None, seed=0)
+    two.seed = 1  # same weights, other batches
+    assert one.step(0) != two.step(0)
+
+
+@pytest.mark.parametrize("strategy", [None, *registry.names()])
+def test_loss_falls(
+    trainer_of: TrainerOf, windows: EvaluationWindows, strategy: str | None
+) -> None:
+    trainer = trainer_of(strategy, steps=60, evaluate_every=20)
+    before = measure(trainer, windows)["loss"]
+    rows = run(trainer, windows)
+    assert before > 2.5  # about ln(18), a uniform guess
+    assert [row["step"] for row in rows] == [20, 40, 60]
+    assert [row["train_tokens"] for row in rows] == [20 * 128, 40 * 128, 60 * 128]
+    assert rows[-1]["loss"] < 0.6 * before
+    assert rows[-1]["train_loss"] < 0.6 * before
+    assert rows[-1]["loss"] == measure(trainer, windows)["loss"]  # of the final weights
+
+
+def test_no_strategy_is_left_out() -> None:
+    assert {"top1", "topk_hard", "softk", "hash", "expert_choice"} <= set(registry.names())
+
+
+def test_last_step_is_always_evaluated(trainer_of: TrainerOf, windows: EvaluationWindows) -> None:
+    assert [r["step"] for r in run(trainer_of(None), windows)] == [5, 10, 12]
+
+
+def test_train_loss_is_the_mean_since_the_last_row(
+    trainer_of: TrainerOf, windows: EvaluationWindows
+) -> None:
+    by_hand = trainer_of("softk")
+    losses = [float(by_hand.step(step)) for step in range(12)]
+    rows = run(trainer_of("softk"), windows)
+    for row, since in zip(rows, (losses[:5], losses[5:10], losses[10:]), strict=True):
+        assert row["train_loss"] == pytest.approx(sum(since) / len(since), rel=1e-6)
+
+
+def test_progress_rate_leaves_evaluation_out(
+    trainer_of: TrainerOf, windows: EvaluationWindows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    trainer = trainer_of(None, steps=6, evaluate_every=2)
+
+    def takes(seconds: float, result: Any) -> Any:
+        def call(*_: Any) -> Any:
+            clock[0] += seconds
+            return result
+
+        return call
+
+    monkeypatch.setattr("moe_core.training.loop.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(trainer, "step", takes(0.5, torch.tensor(1.0)))
+    monkeypatch.setattr("moe_core.training.loop.measure", takes(100.0, {}))
+    assert [row["rate"] for row in run(trainer, windows)] == [4 * 32 / 0.5] * 3
+
+
+# ---------------------------------------------------------------- schedule
+
+
+@settings(deadline=None)
+@given(st.integers(0, 50), st.integers(2, 200), st.floats(1e-5, 1), st.floats(0, 1))
+def test_schedule(warmup: int, more: int, peak: float, floor: float) -> None:
+    steps = warmup + more
+    config = TrainingConfig.model_construct(
+        steps=steps,
+        learning_rate=peak,
+        warmup_steps=warmup,
+        final_learning_rate_fraction=floor,
+    )
+    rates = [learning_rate_at(step, config) for step in range(steps)]
+    for step in range(warmup):
+        assert rates[step] == pytest.approx(peak * (step + 1) / warmup)
+    assert rates[warmup] == pytest.approx(peak)
+    assert rates[-1] == pytest.approx(floor * peak, abs=1e-12 * peak)
+    middle = (warmup + steps - 1) / 2
+    if middle == int(middle):
+        assert rates[int(middle)] == pytest.approx(peak * (1 + floor) / 2)
+    falling = rates[warmup:]
+    assert all(a >= b - 1e-15 for a, b in zip(falling, falling[1:], strict=False))
+
+
+def test_optimiser_follows_the_schedule(trainer_of: TrainerOf, windows: EvaluationWindows) -> None:
+    trainer = trainer_of(None)
+    for step in range(12):
+        trainer.step(step)
+        rates = {group["lr"] for group in trainer.optimiser.param_groups}
+        assert rates == {learning_rate_at(step, trainer.config)}
+    assert run(trainer_of(None), windows)[-1]["learning_rate"] == pytest.approx(1e-3)
+
+
+# ---------------------------------------------------------------- one step
+
+
+def test_step_against_autograd_and_adamw_by_hand(trainer_of: TrainerOf) -> None:
+    options: dict[str, Any] = {"switch_coef": 0.3, "z_coef": 0.05, "grad_clip": 0.7}
+    trainer, oracle = trainer_of("softk", **options), trainer_of("softk", **options)
+    loss = trainer.step(2)
+    config, model = oracle.config, oracle.model
+    inputs, targets = training_batch(oracle.tokens, 4, 32, 0, 2)
+    logits, layers = model(inputs)
+    task = -logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).mean()
+    balance = sum(switch_loss(r.logits_TE, r.routing.load_E()) for r in layers) / 2
+    z = sum(z_loss(r.logits_TE) for r in layers) / 2
+    (task + 0.3 * balance + 0.05 * z).backward()
+    assert float(loss) == pytest.approx(task.item(), rel=1e-5)
+    norm = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters()))
+    assert norm > 0.7, "the clip must bite for this test to see it"
+    rate = learning_rate_at(2, config)
+    for (name, new), old in zip(trainer.model.named_parameters(), model.parameters(), strict=True):
+        gradient = old.grad * 0.7 / norm
+        decay = 1 - rate * (0.1 if old.dim() > 1 else 0.0)
+        # the first step of Adam: both moments are corrected to g and g^2
+        expected = old * decay - rate * gradient / (gradient.abs() + 1e-8)
+        big = gradient.abs() > 1e-6
+        torch.testing.assert_close(new[big], expected[big], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_no_clip_means_no_limit(trainer_of: TrainerOf) -> None:
+    free, loose, tight = (trainer_of("softk", grad_clip=c) for c in (0.0, 1e9, 1e-3))
+    for trainer in (free, loose, tight):
+        trainer.step(0)
+    norms = [
+        math.sqrt(sum(float(p.grad.square().sum()) for p in t.model.parameters()))
+        for t in (free, loose, tight)
+    ]
+    assert norms[0] == norms[1] > 1e-2
+    assert norms[2] == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("coefficient", ["switch_coef", "z_coef"])
+def test_auxiliary_losses_train_the_router(trainer_of: TrainerOf, coefficient: str) -> None:
+    none = {"switch_coef": 0.0, "z_coef": 0.0, "weight_decay": 0.0}
+    without, balanced = (trainer_of("topk_hard", **none | {coefficient: c}) for c in (0.0, 0.5))
+    start = [p.clone() for p in without.router_parameters]
+    assert len(start) == 2
+    for trainer in (without, balanced):
+        for step in range(3):
+            trainer.step(step)
+    for first, still, moved in zip(
+        start, without.router_parameters, balanced.router_parameters, strict=True
+    ):
+        assert torch.equal(first, still)  # equal weights: no task gradient (declared)
+        assert not torch.allclose(first, moved, atol=1e-4)
+
+
+@pytest.mark.parametrize("strategy", ["top1", "softk", "expert_choice"])
+def test_task_loss_trains_the_router(trainer_of: TrainerOf, strategy: str) -> None:
+    trainer = trainer_of(strategy, switch_coef=0.0, z_coef=0.0)
+    trainer.step(0)
+    assert all(p.grad.abs().max() > 0 for p in trainer.router_parameters)
+
+
+def test_balance_loss_balances(trainer_of: TrainerOf, windows: EvaluationWindows) -> None:
+    free, balanced = (
+        trainer_of("topk_hard", steps=40, evaluate_every=40, switch_coef=c, weight_decay=0.0)
+        for c in (0.0, 0.3)
+    )
+    assert run(balanced, windows)[-1]["load_cv"] < 0.7 * run(free, windows)[-1]["load_cv"]
+
+
+@pytest.mark.parametrize("planted", [math.nan, math.inf])
+@pytest.mark.parametrize("strategy", [None, "top1", "expert_choice"])
+def test_non_finite_loss_stops_the_run(
+    trainer_of: TrainerOf, strategy: str | None, planted: float
+) -> None:
+    trainer = trainer_of(strategy)
+    trainer.step(0)
+    before = weights(trainer)
+    with torch.no_grad():
+        trainer.model.norm.weight[0] = planted
+    with pytest.raises(StudyError, match="not finite at step 1") as error:
+        trainer.step(1)
+    assert "\n" not in str(error.value)
+    assert "learning_rate" in str(error.value)
+    after = weights(trainer)
+    assert all(torch.equal(before[k], after[k]) for k in before if k != "norm.weight")
+
+
+def test_bf16_runs_and_keeps_fp32_weights(
+    trainer_of: TrainerOf, windows: EvaluationWindows
+) -> None:
+    full = trainer_of("softk", steps=30, evaluate_every=30)
+    half = trainer_of("softk", steps=30, evaluate_every=30, precision="bf16")
+    assert {p.dtype for p in half.model.parameters()} == {torch.float32}
+    full_row, half_row = run(full, windows)[-1], run(half, windows)[-1]
+    assert half_row["loss"] == pytest.approx(full_row["loss"], rel=0.05)
+    assert half_row["loss"] != full_row["loss"]
+    inputs = windows.inputs_NS[:4]
+    with half.precision:
+        logits, layers = half.model(inputs)
+    assert logits.dtype == torch.bfloat16
+    assert {layer.logits_TE.dtype for layer in layers} == {torch.float32}  # routers stay exact
+
+
+def test_task_loss_excludes_the_auxiliary(trainer_of: TrainerOf) -> None:
+    small, large = (trainer_of("softk", switch_coef=c) for c in (0.0, 10.0))
+    assert small.step(0) == large.step(0)
+    inputs, targets = training_batch(small.tokens, 4, 32, 0, 0)
+    logits = trainer_of("softk").model(inputs)[0]
+    expected = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    torch.testing.assert_close(trainer_of("softk").step(0), expected.detach())

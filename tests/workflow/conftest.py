@@ -1,0 +1,83 @@
+"""A small study, run once from stories to PDF in a copy of the repository."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", ".snakemake", "results", "report.pdf", "__pycache__", ".*_cache", "tests"
+)
+
+
+def small_config() -> dict:
+    """The default configuration with everything made small."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["corpus"]["builtin"]["stories"] = 200
+    config["corpus"]["valid_fraction"] = config["corpus"]["test_fraction"] = 0.1
+    config["experiments"]["capacity"] |= {"num_experts": [8, 16], "capacity_factors": [1.0, 1.25]}
+    scale = config["scales"]["quick"]
+    scale["seeds"] = [0, 1]
+    scale["capacity_factors"] = [1.25]
+    scale["model"] |= {"dim": 32, "layers": 1, "expert_hidden": 32}
+    scale["training"] |= {
+        "batch_size": 4,
+        "seq_len": 64,
+        "steps": 30,
+        "warmup_steps": 5,
+        "evaluate_every": 15,
+        "valid_tokens": 2048,
+        "test_tokens": 8192,
+    }
+    scale["throughput"] = {"warmup_steps": 1, "repeats": 3, "steps_per_repeat": 2}
+    scale["capacity"] |= {"tokens": 2048, "dim": 32, "repeats": 2, "trained_steps": 10}
+    config["scales"] = {"quick": scale}
+    return config
+
+
+class Workspace:
+    """A copy of the repository to run snakemake in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run snakemake there; output and errors in one text."""
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def configure(self, config: dict) -> None:
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def read(self, path: str) -> str:
+        return (self.folder / path).read_text()
+
+    def write(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text)
+
+
+def copy_of_repository(folder: Path) -> Workspace:
+    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
+    return Workspace(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The small study after one complete run, PDF included where TeX is installed."""
+    workspace = copy_of_repository(tmp_path_factory.mktemp("study") / "repository")
+    workspace.configure(small_config())
+    targets = [] if shutil.which("latexmk") else ["report_inputs"]
+    done = workspace.snakemake("--cores", "2", *targets)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return workspace

@@ -1,0 +1,126 @@
+"""One study from stories to PDF."""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+
+from moe_core.study import load_study
+
+needs_tex = pytest.mark.skipif(shutil.which("latexmk") is None, reason="TeX is not installed")
+
+
+@pytest.fixture(scope="module")
+def study(finished):
+    return load_study(yaml.safe_load(finished.read("config.yaml")))
+
+
+def test_one_row_a_run_and_the_ngram(finished, study):
+    summary = pd.read_csv(finished.folder / "results/unified/summary.csv")
+    assert set(summary.run.dropna()) == set(study.unified)
+    assert list(summary[summary.run.isna()].strategy) == ["ngram"]
+    assert (summary.bits_per_byte > 0).all()
+    assert summary.mfu.dropna().between(0, 1).all()
+
+
+def test_one_row_a_cell_with_interval_and_n(finished, study):
+    aggregate = pd.read_csv(finished.folder / "results/unified/aggregate.csv")
+    cells = aggregate[aggregate.strategy != "ngram"]
+    assert (cells.n == len(study.scale.seeds)).all()
+    assert (cells.bits_per_byte_low < cells.bits_per_byte).all()
+    assert (cells.bits_per_byte_high > cells.bits_per_byte).all()
+    assert len(cells) * len(study.scale.seeds) == len(study.unified)
+
+
+def test_difference_to_dense_is_paired_by_seed_at_equal_flops(finished):
+    runs = pd.read_csv(finished.folder / "results/unified/summary.csv").set_index("cell")
+    aggregate = pd.read_csv(finished.folder / "results/unified/aggregate.csv").set_index("cell")
+    for name, cell in aggregate[aggregate.capacity_factor.notna()].iterrows():
+        own = runs.loc[name].set_index("seed")
+        dense = runs.loc[f"dense-f{int(cell.top_k * cell.ffn_hidden)}"].set_index("seed")
+        expected = (own.bits_per_byte - dense.bits_per_byte).mean()
+        assert cell.bits_per_byte_minus_dense == pytest.approx(expected)
+        # the routed model adds its router, and capacity takes assignments away
+        assert own.train_flops_per_token.max() < 1.05 * dense.train_flops_per_token.max()
+
+
+def test_summary_holds_what_made_it(finished, study):
+    run = study.unified[0]
+    summary = json.loads(finished.read(f"results/runs/{run}/summary.json"))
+    meta = json.loads(finished.read(f"results/tokens/{study.tokens}/meta.json"))
+    assert summary["spec"] == study.runs[run].model_dump(mode="json")
+    assert summary["tokens_sha256"]["train"] == meta["splits"]["train"]["sha256"]
+    assert re.fullmatch("[0-9a-f]{64}", summary["code"])
+    assert summary["environment"]["packages"]["torch"]
+
+
+def test_an_evaluation_a_line_of_metrics(finished, study):
+    run = next(r for r in study.unified if r.startswith("softk"))
+    rows = [json.loads(x) for x in finished.read(f"results/runs/{run}/metrics.jsonl").splitlines()]
+    assert [row["step"] for row in rows] == [15, 30]
+    wanted = {"loss", "perplexity", "bits_per_byte", "drop_rate", "token_drop_rate", "load_cv"}
+    wanted |= {"max_vio", "router_entropy_nats", "switch_loss", "z_loss", "router_grad_norm"}
+    assert wanted <= set(rows[0])
+    assert rows[-1]["router_grad_norm"] > 0
+
+
+def test_random_assignments_follow_the_law(finished):
+    table = pd.read_csv(finished.folder / "results/capacity/microbench.csv")
+    assert set(table.assignments) == {"random", "zipf", "recorded"}
+    random = table[table.assignments == "random"]
+    # one draw of 2,048 tokens: three standard errors of a share near 0.1
+    assert (random.drop_rate - random.drop_rate_law).abs().max() < 0.02
+    assert (table[table.assignments == "zipf"].drop_rate > 0.05).all()
+
+
+def test_no_wall_clock_in_what_should_repeat(finished, study):
+    run = study.unified[0]
+    before = {
+        name: finished.read(f"results/runs/{run}/{name}")
+        for name in ("metrics.jsonl", "summary.json")
+    }
+    target = f"results/runs/{run}/summary.json"
+    done = finished.snakemake("--cores", "1", target, "--forcerun", target)
+    assert done.returncode == 0, done.stdout[-2000:]
+    after = {name: finished.read(f"results/runs/{run}/{name}") for name in before}
+    assert after == before
+
+
+def test_numbers_name_their_sources(finished):
+    numbers = json.loads(finished.read("results/report/numbers.json"))
+    assert {n["source"] for n in numbers["numbers"].values()} - {"config"} <= set(
+        numbers["sources"]
+    )
+    best = numbers["numbers"]["unified/best_causal/bits_per_byte"]
+    assert best["low"] < best["value"] < best["high"]
+    assert best["n"] == 2
+
+
+@needs_tex
+def test_pdf_repeats_byte_for_byte(finished):
+    pdf = finished.folder / "report/report.pdf"
+    before = pdf.read_bytes()
+    assert before.startswith(b"%PDF")
+    done = finished.snakemake("--cores", "1", "--forcerun", "report", "--", "report/report.pdf")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert pdf.read_bytes() == before
+
+
+@needs_tex
+def test_a_missing_number_stops_the_report(finished):
+    source = "report/sections/limits.tex"
+    text = finished.read(source)
+    before = (finished.folder / "report/report.pdf").read_bytes()
+    try:
+        finished.write(source, text + "\n\\val{no/such/key}\n")
+        done = finished.snakemake("--cores", "1", "report/report.pdf")
+    finally:
+        finished.write(source, text)
+    assert done.returncode != 0
+    assert "error: report: TeX stopped: ! Package report Error: no value for the key" in done.stdout
+    restored = finished.folder / "report/report.pdf"
+    assert not restored.exists() or restored.read_bytes() == before
+    assert finished.snakemake("--cores", "1", "report/report.pdf").returncode == 0

@@ -1,0 +1,77 @@
+"""Frontier: bits per byte against training tokens per second, a point a cell."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from adjustText import adjust_text
+
+from moe_core.measure.style import COLUMN_INCHES, look, save, use_print_style
+from workflow_scripts.command import parser, path_argument, run
+
+
+def frontier(cells: pd.DataFrame) -> pd.DataFrame:
+    """Causal cells that no other causal cell beats in both speed and quality."""
+    ranked = cells[cells.causal].sort_values("tokens_per_s", ascending=False)
+    return ranked[ranked.bits_per_byte < ranked.bits_per_byte.cummin().shift(fill_value=99)]
+
+
+def point_label(cell: pd.Series) -> str:
+    """Label of a point: strategy with its capacity factor, or the dense width."""
+    if cell.strategy == "dense":
+        return f"dense, F={cell.ffn_hidden:.0f}"
+    return f"{cell.label} {cell.capacity_factor:g}"
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    path_argument(arguments, "aggregate", "pdf", "png")
+    given = arguments.parse_args()
+    table = pd.read_csv(given.aggregate)
+    ngram = table[table.strategy == "ngram"]
+    cells = table[table.tokens_per_s.notna()]
+    use_print_style()
+    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 3.1))
+    best = frontier(cells)
+    axes.plot(best.tokens_per_s / 1e3, best.bits_per_byte, color="0.75", lw=4, zorder=0)
+    labels, xs, ys = [], [], []
+    for _, cell in cells.iterrows():
+        style, x, y = look(cell.strategy), cell.tokens_per_s / 1e3, cell.bits_per_byte
+        axes.errorbar(
+            x,
+            y,
+            xerr=[[x - cell.tokens_per_s_min / 1e3], [cell.tokens_per_s_max / 1e3 - x]],
+            yerr=[[y - cell.bits_per_byte_low], [cell.bits_per_byte_high - y]],
+            color=style.color,
+            marker=style.marker,
+            markerfacecolor="white" if style.hollow else style.color,
+            markersize=5,
+            elinewidth=0.6,
+        )
+        labels.append(axes.text(x, y, point_label(cell), color=style.color, fontsize=6))
+        xs.append(x)
+        ys.append(y)
+    for _, row in ngram.iterrows():
+        axes.axhline(row.bits_per_byte, color=look("ngram").color, ls=":", lw=1)
+        axes.annotate(
+            row.label,
+            (1, row.bits_per_byte),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=6,
+            color=look("ngram").color,
+        )
+    axes.set(xlabel="training throughput (thousand tokens/s)", ylabel="test bits per byte")
+    figure.canvas.draw()
+    adjust_text(
+        labels,
+        x=xs,
+        y=ys,
+        ax=axes,
+        expand=(1.15, 1.4),
+        arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.4},
+    )
+    save(figure, given.pdf, given.png)
+
+
+if __name__ == "__main__":
+    run(main)

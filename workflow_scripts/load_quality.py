@@ -1,0 +1,48 @@
+"""Load against quality: imbalance before dropping, and bits per byte, a point a run."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from adjustText import adjust_text
+
+from moe_core.measure.style import COLUMN_INCHES, look, order, save, use_print_style
+from workflow_scripts.command import parser, path_argument, run
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    path_argument(arguments, "summary", "pdf", "png")
+    given = arguments.parse_args()
+    runs = pd.read_csv(given.summary)
+    runs = runs[runs.load_cv.notna()]
+    use_print_style()
+    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 2.8))
+    labels = []
+    for strategy in order(list(runs.strategy)):
+        style = look(strategy)
+        own = runs[runs.strategy == strategy]
+        for capacity_factor, cell in own.groupby("capacity_factor"):
+            axes.scatter(cell.load_cv, cell.bits_per_byte, s=6, color=style.color, alpha=0.4, lw=0)
+            x, y = cell.load_cv.mean(), cell.bits_per_byte.mean()
+            axes.scatter(
+                x,
+                y,
+                s=28,
+                marker=style.marker,
+                facecolor="white" if style.hollow else style.color,
+                edgecolor=style.color,
+            )
+            text = f"{style.label} {capacity_factor:g}"
+            labels.append(axes.text(x, y, text, color=style.color, fontsize=6))
+    axes.set(xlabel="load CV before dropping", ylabel="test bits per byte")
+    figure.canvas.draw()
+    adjust_text(
+        labels,
+        ax=axes,
+        expand=(1.2, 1.5),
+        arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.4},
+    )
+    save(figure, given.pdf, given.png)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,192 @@
+"""Collect every number the report's text may cite: value, unit, interval, n, source digests."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from moe_core.provenance import file_sha256, write_atomic
+from workflow_scripts.command import parser, path_argument, run
+
+SOURCES = ("aggregate", "summary", "microbench", "ngram", "meta", "run", "throughput")
+
+
+@dataclass(frozen=True)
+class Number:
+    """One citable value. unit names how it is to be read and typeset; source the input it is from."""
+
+    key: str
+    value: str | float | int | None
+    unit: str
+    source: str
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+
+def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
+    """Configuration and corpus."""
+    corpora = {
+        "builtin": "the built-in generator's stories",
+        "hub": f"the data set {spec['hub_name']}",
+        "files": "stories read from files",
+    }
+    tokenizers = {"char": "characters", "bpe": "byte-level BPE", "pretrained": "pretrained"}
+    yield Number("study/scale", spec["scale"], "text", "config")
+    yield Number("study/seeds", len(spec["seeds"]), "count", "config")
+    yield Number("study/runs", spec["runs"], "count", "config")
+    yield Number("study/corpus", corpora[spec["corpus"]], "text", "config")
+    yield Number("study/tokenizer", tokenizers[spec["tokenizer"]], "text", "config")
+    yield Number("study/vocabulary", meta["vocab_size"], "count", "meta")
+    for split, counts in meta["splits"].items():
+        yield Number(f"study/{split}_stories", counts["stories"], "count", "meta")
+    train = meta["splits"]["train"]
+    yield Number("study/train_bytes", train["bytes"], "count", "meta")
+    yield Number("study/bytes_per_token", train["bytes"] / train["tokens"], "ratio", "meta")
+    factors = spec["capacity_factors"]
+    yield Number("unified/capacity_factors", _sequence(factors), "text", "config")
+    shape, training = spec["model"], spec["training"]
+    for key in ("dim", "layers", "heads", "top_k", "expert_hidden"):
+        yield Number(f"model/{key}", shape[key], "count", "config")
+    yield Number("model/experts", shape["num_experts"], "count", "config")
+    names = {"swiglu": "SwiGLU", "gelu": "GELU"}
+    yield Number("model/activation", names[shape["activation"]], "text", "config")
+    yield Number("model/seq_len", training["seq_len"], "count", "config")
+    for key in ("batch_size", "steps", "warmup_steps"):
+        yield Number(f"train/{key}", training[key], "count", "config")
+    tokens = training["steps"] * training["batch_size"] * training["seq_len"]
+    yield Number("train/tokens", tokens, "count", "config")
+    for key in ("learning_rate", "weight_decay", "grad_clip", "switch_coef", "z_coef"):
+        yield Number(f"train/{key}", training[key], "setting", "config")
+    precisions = {"fp32": "single precision", "bf16": "bfloat16 autocast"}
+    yield Number("train/precision", precisions[training["precision"]], "text", "config")
+
+
+def environment_numbers(summary: dict, timed: dict) -> Iterator[Number]:
+    """Machine, versions and commit, as the first run recorded them."""
+    environment = summary["environment"]
+    commit = environment["commit"][:10] if environment["commit"] else "none"
+    modified = " (modified)" if environment["dirty"] else ""
+    yield Number("study/commit", commit + modified, "text", "run")
+    yield Number("environment/python", environment["python"], "text", "run")
+    yield Number("environment/torch", environment["packages"]["torch"], "text", "run")
+    yield Number("environment/cpu", environment["cpu"] or "unknown", "text", "run")
+    yield Number("environment/threads", summary["process"]["threads"], "count", "run")
+    yield Number("throughput/threads", timed["process"]["threads"], "count", "throughput")
+    yield Number("throughput/matmul_peak", timed["matmul_peak_flops"] / 1e9, "gflops", "throughput")
+
+
+def cell_numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
+    """Label, capacity factor and measures of one cell of the aggregate."""
+    yield Number(f"{prefix}/label", cell.label, "text", "aggregate")
+    if pd.notna(cell.capacity_factor):
+        yield Number(f"{prefix}/capacity_factor", cell.capacity_factor, "setting", "aggregate")
+    intervals = {
+        "bits_per_byte": "bits_per_byte",
+        "bits_per_byte_minus_dense": "bits_per_byte",
+        "perplexity": "ratio",
+        "drop_rate": "share",
+        "load_cv": "ratio",
+    }
+    for key, unit in intervals.items():
+        if pd.notna(cell[key]):
+            low, high = (float(cell[f"{key}_{end}"]) for end in ("low", "high"))
+            ends = (low, high) if pd.notna(low) else (None, None)
+            yield Number(
+                f"{prefix}/{key}", float(cell[key]), unit, "aggregate", *ends, n=int(cell.n)
+            )
+    if pd.notna(cell.tokens_per_s):
+        yield Number(f"{prefix}/tokens_per_s", float(cell.tokens_per_s), "rate", "aggregate")
+
+
+def unified_numbers(aggregate: pd.DataFrame) -> Iterator[Number]:
+    """Every cell by name, then the cells that the text speaks of by their role."""
+    for _, cell in aggregate.iterrows():
+        yield from cell_numbers(f"unified/{cell.cell}", cell)
+    routed = aggregate[aggregate.capacity_factor.notna()]
+    causal = routed[routed.causal]
+    dense = aggregate[aggregate.strategy == "dense"]
+    roles = {
+        "best_causal": causal.loc[causal.bits_per_byte.idxmin()] if len(causal) else None,
+        "worst_causal": causal.loc[causal.bits_per_byte.idxmax()] if len(causal) else None,
+        "fastest": routed.loc[routed.tokens_per_s.idxmax()],
+        "slowest": routed.loc[routed.tokens_per_s.idxmin()],
+        "most_balanced": routed.loc[routed.load_cv.idxmin()],
+        "least_balanced": routed.loc[routed.load_cv.idxmax()],
+        "most_dropped": routed.loc[routed.drop_rate.idxmax()],
+        "dense": dense.loc[dense.ffn_hidden.idxmax()],
+        "ngram": aggregate[aggregate.strategy == "ngram"].iloc[0],
+    }
+    for role, cell in roles.items():
+        if cell is not None:
+            yield from cell_numbers(f"unified/{role}", cell)
+    beaten = int((causal.bits_per_byte < roles["ngram"].bits_per_byte).sum())
+    yield Number("unified/causal_cells", len(causal), "count", "aggregate")
+    yield Number("unified/causal_cells_better_than_ngram", beaten, "count", "aggregate")
+    speed = roles["fastest"].tokens_per_s / roles["dense"].tokens_per_s
+    yield Number("unified/fastest_over_dense_speed", speed, "share", "aggregate")
+
+
+def capacity_numbers(table: pd.DataFrame) -> Iterator[Number]:
+    """What the microbenchmark says in the text."""
+    random = table[table.assignments == "random"]
+    error = (random.drop_rate - random.drop_rate_law).abs().max()
+    yield Number("capacity/law_max_error", float(error), "share_fine", "microbench")
+    yield Number("capacity/cells", len(table), "count", "microbench")
+    yield Number("capacity/tokens", int(table.tokens.iloc[0]), "count", "microbench")
+    yield Number("capacity/dim", int(table.dim.iloc[0]), "count", "microbench")
+    largest = table.capacity_factor.max()
+    yield Number("capacity/largest_factor", largest, "setting", "microbench")
+    for source, part in table.groupby("assignments"):
+        at_largest = part[part.capacity_factor == largest].drop_rate
+        yield Number(
+            f"capacity/{source}/drop_at_largest_low", at_largest.min(), "share", "microbench"
+        )
+        yield Number(
+            f"capacity/{source}/drop_at_largest_high", at_largest.max(), "share", "microbench"
+        )
+    for end in ("min", "max"):
+        share = float(table.memcpy_share.agg(end))
+        yield Number(f"capacity/memcpy_share_{end}", share, "share", "microbench")
+    memcpy = float(table.memcpy_bytes_per_s.iloc[0] / 1e9)
+    yield Number("capacity/memcpy", memcpy, "gbytes_per_s", "microbench")
+
+
+def _sequence(values: list[float]) -> str:
+    *first, last = [f"{v:g}" if v % 1 else f"{v:.1f}" for v in values]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def main() -> None:
+    arguments: argparse.ArgumentParser = parser(__doc__)
+    arguments.add_argument("--spec", required=True, help="canonical JSON of the configuration")
+    path_argument(arguments, *SOURCES, "out")
+    given = arguments.parse_args()
+    paths: dict[str, Path] = {name: getattr(given, name) for name in SOURCES}
+    read = {n: json.loads(paths[n].read_text()) for n in ("meta", "run", "throughput")}
+    numbers = [
+        *study_numbers(json.loads(given.spec), read["meta"]),
+        *environment_numbers(read["run"], read["throughput"]),
+        *unified_numbers(pd.read_csv(given.aggregate)),
+        *capacity_numbers(pd.read_csv(given.microbench)),
+    ]
+    table = {
+        "sources": {n: {"path": str(p), "sha256": file_sha256(p)} for n, p in paths.items()},
+        "numbers": {
+            number.key: {k: v for k, v in asdict(number).items() if k != "key"}
+            for number in numbers
+        },
+    }
+    write_atomic(given.out, json.dumps(table, indent=1, allow_nan=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    """numpy scalars as Python's."""
+    return value.item()  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,92 @@
+"""Overlay: learning curves on held-out stories, mean and range over seeds."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from moe_core.measure.style import COLUMN_INCHES, look, order, save, use_print_style
+from workflow_scripts.command import parser, path_argument, run
+
+
+def curves(folders: list[Path]) -> pd.DataFrame:
+    """Metrics of all runs, with strategy, capacity factor, width and seed."""
+    frames = []
+    for folder in folders:
+        spec = json.loads((folder / "summary.json").read_text())["spec"]
+        moe = spec["model"]["moe"] or {"strategy": "dense", "capacity_factor": None}
+        frame = pd.read_json(folder / "metrics.jsonl", lines=True)
+        frames.append(
+            frame.assign(
+                strategy=moe["strategy"],
+                capacity_factor=moe["capacity_factor"],
+                ffn_hidden=spec["model"]["ffn_hidden"],
+                seed=spec["seed"],
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def spread(values: list[float], gap: float) -> list[float]:
+    """Positions near ``values`` at least ``gap`` apart, order kept: room for labels."""
+    ranked = sorted(range(len(values)), key=values.__getitem__)
+    placed = list(values)
+    for lower, upper in zip(ranked, ranked[1:], strict=False):
+        placed[upper] = max(placed[upper], placed[lower] + gap)
+    shift = sum(p - v for p, v in zip(placed, values, strict=True)) / len(values)
+    return [p - shift for p in placed]
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", type=Path, nargs="+", required=True)
+    path_argument(arguments, "pdf", "png")
+    given = arguments.parse_args()
+    table = curves(given.runs)
+    # one line a strategy: the largest capacity factor, and the widest dense model
+    largest = table.capacity_factor.max()
+    widest = table.loc[table.strategy == "dense", "ffn_hidden"].max()
+    table = table[
+        table.capacity_factor.eq(largest)
+        | (table.strategy.eq("dense") & table.ffn_hidden.eq(widest))
+    ]
+    use_print_style()
+    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 2.8))
+    ends = []
+    for strategy in order(list(table.strategy)):
+        style = look(strategy)
+        by_step = table[table.strategy == strategy].groupby("train_tokens").bits_per_byte
+        mean, low, high = by_step.mean(), by_step.min(), by_step.max()
+        thousands = mean.index / 1e3
+        axes.fill_between(thousands, low, high, color=style.color, alpha=0.2, lw=0)
+        axes.plot(
+            thousands,
+            mean,
+            color=style.color,
+            marker=style.marker,
+            markerfacecolor="white" if style.hollow else style.color,
+            markersize=3,
+            ls="--" if style.hollow else "-",
+        )
+        ends.append((thousands[-1], mean.iloc[-1], style))
+    bottom, top = axes.get_ylim()
+    heights = spread([y for _, y, _ in ends], 0.055 * (top - bottom))
+    for (x, y, style), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            style.label,
+            (x, y),
+            xytext=(1.04, height),
+            textcoords=("axes fraction", "data"),
+            color=style.color,
+            fontsize=6.5,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": style.color, "lw": 0.4},
+        )
+    axes.set(xlabel="training tokens (thousands)", ylabel="validation bits per byte")
+    save(figure, given.pdf, given.png)
+
+
+if __name__ == "__main__":
+    run(main)

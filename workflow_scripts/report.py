@@ -1,0 +1,58 @@
+"""Compile the report in a scratch copy of its sources."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from moe_core.errors import StudyError
+from moe_core.provenance import write_atomic
+from workflow_scripts.command import parser, path_argument, run
+
+# the same sources give the same bytes
+FIXED_CLOCK = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
+
+
+def compile_report(sources: list[Path], generated: list[Path], log: Path) -> bytes:
+    """PDF bytes of ``report.tex``; generated files lie beside it. StudyError if TeX fails."""
+    if shutil.which("latexmk") is None:
+        raise StudyError(
+            "report", "latexmk is not installed", "run `make tex`, then `make report` again"
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        top = next(path.parent for path in sources if path.name == "report.tex")
+        for path in sources:
+            target = Path(scratch, path.relative_to(top))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+        for path in generated:
+            shutil.copy(path, scratch)
+        with log.open("w") as out:
+            done = subprocess.run(
+                ["latexmk", "-pdf", "-halt-on-error", "-interaction=nonstopmode", "report.tex"],
+                cwd=scratch,
+                env=os.environ | FIXED_CLOCK,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        pdf = Path(scratch, "report.pdf")
+        if done.returncode or not pdf.exists():
+            lines = log.read_text(errors="replace").splitlines()
+            cause = next((line for line in lines if line.startswith("!")), "no error line found")
+            raise StudyError("report", f"TeX stopped: {cause}", f"its log is {log}")
+        return pdf.read_bytes()
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--source", type=Path, nargs="+", required=True)
+    arguments.add_argument("--generated", type=Path, nargs="+", required=True)
+    path_argument(arguments, "pdf", "log")
+    given = arguments.parse_args()
+    write_atomic(given.pdf, compile_report(given.source, given.generated, given.log))
+    print(f"report: {given.pdf}")
+
+
+if __name__ == "__main__":
+    run(main)
