@@ -11,9 +11,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@envs/install.sh tex || true
 	@if command -v latexmk >/dev/null; then \
-	  snakemake $(ARGS) --until report && echo "the report is report/report.pdf"; \
+	  snakemake all $(ARGS) && echo "the report is report/report.pdf"; \
 	else \
-	  snakemake report_inputs $(ARGS) && \
+	  snakemake data report_inputs $(ARGS) && \
 	  echo "all results are made; for the PDF install TeX (line above), then run make report"; \
 	fi
 
@@ -43,6 +43,7 @@ tex: ## TeX alone
 	@envs/install.sh tex
 
 $(VENV)/.installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	@envs/install.sh venv
 	@echo "installing Python packages of requirements.lock into $(VENV)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

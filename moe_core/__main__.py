@@ -19,8 +19,8 @@ def main() -> None:
     commands = arguments.add_subparsers(dest="command", required=True)
     commands.add_parser("strategies", help="list the strategies and what they declare")
     commands.add_parser("runs", help="list the runs of the configured study")
-    spec = commands.add_parser("spec", help="print the canonical row of a run")
-    spec.add_argument("run")
+    row = commands.add_parser("spec", help="print the canonical row of a run")
+    row.add_argument("run")
     commands.add_parser("schema", help="print the configuration reference, in Markdown")
     train = commands.add_parser("train", help="train a strategy on a file of stories")
     train.add_argument("text", type=Path, help="stories separated by <|endoftext|>, or .jsonl")
@@ -31,8 +31,7 @@ def main() -> None:
             case "strategies":
                 print_strategies()
             case "runs":
-                for run in read_study(given.config).runs:
-                    print(run)
+                print(*read_study(given.config).runs, sep="\n")
             case "spec":
                 print_spec(read_study(given.config), given.run)
             case "schema":
@@ -42,8 +41,8 @@ def main() -> None:
             case "train":
                 from moe_core.train_file import first_run, train_file
 
-                spec = first_run(read_study(given.config), given.strategy)
-                print(json.dumps(train_file(given.text, spec), indent=1))
+                run = first_run(read_study(given.config), given.strategy)
+                print(json.dumps(train_file(given.text, run), indent=1))
     except StudyError as error:
         sys.exit(f"error: {error}")
 

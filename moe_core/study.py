@@ -432,6 +432,8 @@ def check(config: dict[str, Any]) -> StudyConfig:
     for strategy in experiments.unified.strategies:
         _one_of("experiments.unified.strategies", strategy, registry.names())
     _distinct("experiments.unified.strategies", experiments.unified.strategies)
+    for name in ("num_experts", "top_k", "capacity_factors"):
+        _distinct(f"experiments.capacity.{name}", getattr(experiments.capacity, name))
     for name, scale in checked.scales.items():
         _check_scale(f"scales.{name}", scale, experiments.unified.strategies)
     most, least = max(experiments.capacity.top_k), min(experiments.capacity.num_experts)

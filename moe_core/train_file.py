@@ -10,7 +10,12 @@ import torch
 from moe_core.corpus.batches import TokenSplit, evaluation_windows
 from moe_core.corpus.sources import file_stories
 from moe_core.corpus.splits import read_stories, write_splits
-from moe_core.corpus.tokenization import character_tokenizer, encode_stories, token_dtype
+from moe_core.corpus.tokenization import (
+    character_tokenizer,
+    encode_stories,
+    token_dtype,
+    vocabulary_size,
+)
 from moe_core.errors import StudyError
 from moe_core.model.transformer import build
 from moe_core.study import RunSpec, Study
@@ -28,7 +33,7 @@ def first_run(study: Study, strategy: str) -> RunSpec:
 
 
 def train_file(text: Path, spec: RunSpec) -> dict[str, Any]:
-    """Split, tokenize by characters, train as ``spec`` says, print progress, return test measures."""
+    """Split, tokenize by characters, train as ``spec`` says; test measures of the result."""
     if not text.is_file():
         raise StudyError("text", f"no file {str(text)!r}")
     prepare_process(spec.device, spec.threads)
@@ -37,7 +42,7 @@ def train_file(text: Path, spec: RunSpec) -> dict[str, Any]:
         folder = Path(scratch)
         write_splits(file_stories([text], "text"), folder, 0.05, 0.05)
         tokenizer = character_tokenizer(read_stories(folder / "train.jsonl"))
-        dtype = token_dtype(tokenizer.get_vocab_size())
+        dtype = token_dtype(vocabulary_size(tokenizer))
         splits, counts_V = {}, torch.empty(0)
         for name in ("train", "valid", "test"):
             path = folder / f"{name}.bin"

@@ -16,7 +16,7 @@ SOURCES = ("aggregate", "summary", "microbench", "ngram", "meta", "run", "throug
 
 @dataclass(frozen=True)
 class Number:
-    """One citable value. unit names how it is to be read and typeset; source the input it is from."""
+    """One citable value; unit: how it is read and typeset; source: the input it is from."""
 
     key: str
     value: str | float | int | None

@@ -1,6 +1,7 @@
 """Overlay: learning curves on held-out stories, mean and range over seeds."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -32,7 +33,7 @@ def spread(values: list[float], gap: float) -> list[float]:
     """Positions near ``values`` at least ``gap`` apart, order kept: room for labels."""
     ranked = sorted(range(len(values)), key=values.__getitem__)
     placed = list(values)
-    for lower, upper in zip(ranked, ranked[1:], strict=False):
+    for lower, upper in pairwise(ranked):
         placed[upper] = max(placed[upper], placed[lower] + gap)
     shift = sum(p - v for p, v in zip(placed, values, strict=True)) / len(values)
     return [p - shift for p in placed]

@@ -3,7 +3,12 @@
 import json
 
 from moe_core.corpus.splits import read_stories
-from moe_core.corpus.tokenization import bpe_tokenizer, character_tokenizer, pretrained_tokenizer
+from moe_core.corpus.tokenization import (
+    bpe_tokenizer,
+    character_tokenizer,
+    pretrained_tokenizer,
+    vocabulary_size,
+)
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
@@ -22,7 +27,7 @@ def main() -> None:
         case _:
             tokenizer = pretrained_tokenizer(options["name"], options["revision"])
     write_atomic(given.out, tokenizer.to_str(pretty=True))
-    print(f"vocabulary: {tokenizer.get_vocab_size():,}")
+    print(f"vocabulary: {vocabulary_size(tokenizer):,}")
 
 
 if __name__ == "__main__":

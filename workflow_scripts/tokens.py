@@ -5,7 +5,7 @@ from tqdm import tqdm
 
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.splits import SPLITS, read_stories
-from moe_core.corpus.tokenization import UNKNOWN, encode_stories, token_dtype
+from moe_core.corpus.tokenization import UNKNOWN, encode_stories, token_dtype, vocabulary_size
 from moe_core.provenance import canonical_json, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
@@ -15,7 +15,7 @@ def main() -> None:
     path_argument(arguments, "corpus", "tokenizer", "folder")
     given = arguments.parse_args()
     tokenizer = Tokenizer.from_file(str(given.tokenizer))
-    size = tokenizer.get_vocab_size()
+    size = vocabulary_size(tokenizer)
     unknown_id = tokenizer.token_to_id(UNKNOWN)
     meta: dict = {
         "vocab_size": size,

@@ -54,7 +54,9 @@ def matching_files(patterns: Iterable[str]) -> list[Path]:
     """Files of all paths and globs, sorted, each once. StudyError for a pattern without a file."""
     found: set[Path] = set()
     for pattern in patterns:
-        paths = [Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file()]
+        # a path that exists is meant as it stands, whatever characters it holds
+        names = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)
+        paths = [Path(name) for name in names if Path(name).is_file()]
         if not paths:
             raise StudyError("corpus.files.paths", f"no file matches {pattern!r}")
         found.update(paths)

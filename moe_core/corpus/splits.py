@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+from moe_core.corpus.sources import SEPARATOR
 from moe_core.errors import StudyError
 
 SPLITS = ("train", "valid", "test")
@@ -36,7 +37,8 @@ def write_splits(
     try:
         with ExitStack() as stack:
             files = {s: stack.enter_context(p.open("w")) for s, p in parts.items()}
-            for raw in stories:
+            # a separator within a row of a data set ends a story there, too
+            for raw in (piece for row in stories for piece in row.split(SEPARATOR)):
                 text = raw.strip()
                 digest = hashlib.sha256(text.encode()).digest()[:12]
                 if not text or digest in seen:

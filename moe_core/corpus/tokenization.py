@@ -71,6 +71,11 @@ def pretrained_tokenizer(name: str, revision: str) -> Tokenizer:
     return tokenizer
 
 
+def vocabulary_size(tokenizer: Tokenizer) -> int:
+    """V: one more than the largest id, for a pretrained vocabulary may skip some."""
+    return max(tokenizer.get_vocab().values()) + 1
+
+
 def token_dtype(vocab_size: int) -> np.dtype:
     """uint16 where ids fit, else uint32."""
     return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
@@ -93,9 +98,10 @@ def encode_stories(tokenizer: Tokenizer, stories: Iterable[str], path: Path) -> 
     """
     separator_id = tokenizer.token_to_id(SEPARATOR)
     assert separator_id is not None
-    dtype = token_dtype(tokenizer.get_vocab_size())
+    vocab_size = vocabulary_size(tokenizer)
+    dtype = token_dtype(vocab_size)
     tokens_per_story, bytes_per_story = array("I"), array("I")
-    counts_V = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
+    counts_V = np.zeros(vocab_size, dtype=np.int64)
     digest = hashlib.sha256()
     part = path.with_name(f".{path.name}.part")
     try:

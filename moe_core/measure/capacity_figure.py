@@ -1,10 +1,11 @@
-"""The grid of panels that the capacity figures share: a row a source of assignments, a column a K."""
+"""The grid of panels of the capacity figures: a row a source of assignments, a column a K."""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.lines import Line2D
 
 from moe_core.measure.style import MARKERS, PAGE_INCHES, save, use_print_style
 
@@ -50,12 +51,13 @@ def capacity_grid(
                 if law and source == "random":
                     axes.plot(line.capacity_factor, line[law] * scale, color="black", ls=":", lw=1)
             axes.set_title(f"{title}, K = {top_k}", fontsize=8)
-            axes.set_ylim(bottom=0)
+    for axes in panels.flat:  # after all lines are drawn: rows share their limits
+        axes.set_ylim(bottom=0)
     figure.supxlabel("capacity factor", fontsize=8)
     figure.supylabel(ylabel, fontsize=8)
     handles, names = panels[0][0].get_legend_handles_labels()
     if law:
-        handles.append(plt.Line2D([], [], color="black", ls=":", lw=1))
+        handles.append(Line2D([], [], color="black", ls=":", lw=1))
         names.append("closed-form law")
     figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False)
     save(figure, pdf, png)

@@ -35,7 +35,7 @@ def bits_per_byte(nats: float, num_bytes: int) -> float:
     return nats / (math.log(2) * num_bytes)
 
 
-def gradient_norm(parameters: Iterable[Tensor]) -> float:
-    """Euclidean norm over all gradients; a missing gradient counts zero."""
+def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
+    """Euclidean norm over all gradients, a scalar; a missing gradient counts zero."""
     norms = [p.grad.norm() for p in parameters if p.grad is not None]
-    return float(torch.stack(norms).norm()) if norms else 0.0
+    return torch.stack(norms).norm() if norms else torch.zeros(())

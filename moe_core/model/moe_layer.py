@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from moe_core.dispatch.reference import dispatch
+from moe_core.errors import StudyError
 from moe_core.model.config import Activation, MoEConfig
 from moe_core.model.experts import Experts
 from moe_core.routing import registry
@@ -24,7 +25,10 @@ class RoutedLayer:
 
 
 class MoELayer(nn.Module):
-    """``y = W(x) @ experts(x)`` with W the routing matrix of one strategy."""
+    """``y = W(x) @ experts(x)`` with W the routing matrix of one strategy.
+
+    Raises StudyError for a K that the strategy's rule does not allow.
+    """
 
     def __init__(
         self, config: MoEConfig, dim: int, hidden: int, activation: Activation, counts_V: Tensor
@@ -32,6 +36,13 @@ class MoELayer(nn.Module):
         super().__init__()
         self.config = config
         self.strategy = registry.load(config.strategy)
+        least, most = self.strategy.min_top_k, self.strategy.max_top_k or config.num_experts
+        if not least <= config.top_k <= most:
+            raise StudyError(
+                "top_k",
+                f"{config.top_k} is not legal for strategy {config.strategy!r}",
+                f"allowed: {least} to {most}",
+            )
         self.router = LinearRouter(dim, config.num_experts) if self.strategy.reads_logits else None
         self.experts = Experts(config.num_experts, dim, hidden, activation)
         build = self.strategy.table

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 import torch
-from scipy.stats import norm
+from scipy.special import ndtr
 from torch import Tensor
 
 from moe_core.routing.routing import Routing
@@ -70,4 +70,5 @@ def random_drop_law(capacity: int, tokens: int, top_k: int, num_experts: int) ->
     if deviation == 0:  # k = E: every expert receives every token
         return max(0.0, 1 - capacity / mean)
     w = (capacity - mean) / deviation
-    return float(deviation / mean * (norm.pdf(w) - w * norm.sf(w)))
+    density = math.exp(-w * w / 2) / math.sqrt(2 * math.pi)
+    return float(deviation / mean * (density - w * ndtr(-w)))

@@ -76,6 +76,7 @@ class Trainer:
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
         self.router_parameters = [p for n, p in model.named_parameters() if ".router." in n]
         self.layers: list[RoutedLayer] = []
+        self.router_grad_norm = torch.zeros(())
 
     def step(self, step: int) -> Tensor:
         """One optimiser step on the batch of this step; raises StudyError on a non-finite loss."""
@@ -94,6 +95,7 @@ class Trainer:
         balance, z = auxiliary_losses(self.layers)
         self.optimiser.zero_grad(set_to_none=True)
         (task_loss + config.switch_coef * balance + config.z_coef * z).backward()
+        self.router_grad_norm = gradient_norm(self.router_parameters)  # before clipping
         total_norm = torch.nn.utils.clip_grad_norm_(
             self.model.parameters(), config.grad_clip or math.inf
         )
@@ -132,7 +134,7 @@ def train(
             "train_tokens": done * config.batch_size * config.seq_len,
             "learning_rate": learning_rate_at(step, config),
             "train_loss": train_loss,
-            "router_grad_norm": gradient_norm(trainer.router_parameters),
+            "router_grad_norm": float(trainer.router_grad_norm),
         }
         report(row | measure(trainer, valid), rate)
         losses, since = [], time.perf_counter()

@@ -5,6 +5,7 @@ the rate of a product at equal accuracy, and a kept heap saves a page fault per 
 """
 
 import ctypes
+import os
 import sys
 from dataclasses import asdict, dataclass
 
@@ -23,6 +24,7 @@ class ProcessSettings:
     threads: int
     fp32_matmul: str
     heap_kept: bool
+    waiting_threads: str
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -33,7 +35,8 @@ def prepare_process(device: str, threads: int) -> ProcessSettings:
     if device == "cuda" and not torch.cuda.is_available():
         raise StudyError("device", "cuda asked for, but torch sees no GPU", "set device: cpu")
     torch.set_num_threads(threads)
-    return ProcessSettings(device, threads, _fast_fp32_matmul(), _keep_heap())
+    waiting = os.environ.get("OMP_WAIT_POLICY", "default")
+    return ProcessSettings(device, threads, _fast_fp32_matmul(), _keep_heap(), waiting)
 
 
 def _fast_fp32_matmul() -> str:

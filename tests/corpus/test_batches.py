@@ -45,7 +45,6 @@ def test_batch_is_a_function_of_seed_and_step_alone() -> None:
 
     first = batch(0, 7)
     torch.manual_seed(5)
-    np.random.seed(5)
     torch.rand(100)
     batch(0, 3)
     assert batch(0, 7) == first

@@ -99,6 +99,12 @@ def test_globs_are_sorted_and_deduplicated(
     assert matching_files(patterns) == [a, b, c]
 
 
+def test_a_path_that_exists_is_no_pattern(tmp_path: Path) -> None:
+    path = tmp_path / "story [1].txt"
+    path.write_text("One.")
+    assert matching_files([str(path)]) == [path]
+
+
 def test_missing_path(tmp_path: Path) -> None:
     absent = str(tmp_path / "absent*.txt")
     with pytest.raises(StudyError) as error:

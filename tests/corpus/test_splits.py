@@ -105,3 +105,9 @@ def test_failure_midway_leaves_the_old_files(tmp_path: Path, failure: type[BaseE
     with pytest.raises(failure):
         write_splits(broken(), tmp_path, 0.1, 0.2)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_separator_within_a_row_ends_a_story(tmp_path: Path) -> None:
+    split = write([*STORIES, "One.<|endoftext|>Two.\n<|endoftext|>"], tmp_path)
+    found = {s for name in SPLITS for s in split[name]}
+    assert found == {*STORIES, "One.", "Two."}

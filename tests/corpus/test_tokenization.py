@@ -17,6 +17,7 @@ from moe_core.corpus.tokenization import (
     encode_stories,
     pretrained_tokenizer,
     token_dtype,
+    vocabulary_size,
 )
 from moe_core.errors import StudyError
 
@@ -150,11 +151,18 @@ def test_ids_above_sixteen_bits_survive(tmp_path: Path) -> None:
 def test_failure_midway_leaves_the_old_file(tmp_path: Path) -> None:
     def broken() -> Iterator[str]:
         yield from STORIES
-        raise OSError
+        raise OSError("disk")
 
     path = tmp_path / "train.bin"
     path.write_bytes(b"old")
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="disk"):
         encode_stories(character_tokenizer(STORIES), broken(), path)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["train.bin"]
+
+
+def test_a_vocabulary_may_skip_ids(tmp_path: Path) -> None:
+    tokenizer = Tokenizer(models.WordLevel({"fox": 0, "?": 9, SEPARATOR: 7}, unk_token="?"))
+    encoded = encode_stories(tokenizer, ["fox", "hare"], tmp_path / "train.bin")
+    assert vocabulary_size(tokenizer) == 10
+    assert encoded.counts_V.tolist() == [1, 0, 0, 0, 0, 0, 0, 3, 0, 1]

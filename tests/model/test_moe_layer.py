@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from moe_core.errors import StudyError
 from moe_core.model.config import Activation, DropPolicy, MoEConfig
 from moe_core.model.moe_layer import MoELayer
 from moe_core.routing import registry
@@ -239,3 +240,12 @@ def test_router_decides_in_float32_under_autocast(name: str, top_k: int) -> None
         y_TD, routed = layer(x_TD, token_id_T, S)
     assert y_TD.dtype == torch.bfloat16
     assert torch.equal(routed.routing.dense_TE(), exact.routing.dense_TE())
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_an_illegal_k_is_refused(name: str) -> None:
+    declared = registry.declaration(name)
+    for k in (declared["min_top_k"] - 1, (declared["max_top_k"] or E) + 1):
+        if k > 0:
+            with pytest.raises(StudyError, match=f"top_k: {k} is not legal for strategy '{name}'"):
+                layer_for(name, k)

@@ -144,8 +144,58 @@ def test_rotary_turns_each_pair_by_its_own_frequency() -> None:
         torch.testing.assert_close(sin[:, pair].double(), angle_S.sin(), atol=1e-5, rtol=0)
 
 
-def test_attention_reads_positions_and_past_tokens() -> None:
-    model, token_id_1S = dense_layer(), torch.tensor([[3, 17, 25, 8]])
-    last = model(token_id_1S)[0][0, -1]
-    swapped = model(token_id_1S[:, [1, 0, 2, 3]])[0][0, -1]
-    assert (swapped - last).abs().max() > 1e-3
+def rms_norm(x_BSD: Tensor) -> Tensor:
+    return x_BSD / (x_BSD.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+
+
+def turned(x_BSD: Tensor) -> Tensor:
+    """Each pair of two heads as a complex number, times exp(i * position * frequency)."""
+    real, imaginary = x_BSD.unflatten(-1, (2, -1)).chunk(2, dim=-1)
+    pairs = torch.arange(real.shape[-1], dtype=torch.float64)
+    angle = torch.outer(torch.arange(x_BSD.shape[1]), 10_000 ** (-pairs / len(pairs)))
+    return torch.complex(real, imaginary) * torch.polar(torch.ones_like(angle), angle)[:, None]
+
+
+def attention_output(x_BSD: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
+    """One query after another over the keys up to its own position."""
+    q_BSD, k_BSD, v_BSD = (x_BSD @ w_qkv.T).chunk(3, dim=-1)
+    q, k, v = turned(q_BSD), turned(k_BSD), v_BSD.unflatten(-1, (2, -1))
+    rows = []
+    for t in range(x_BSD.shape[1]):
+        score = (q[:, t : t + 1] * k[:, : t + 1].conj()).real.sum(-1) / math.sqrt(v.shape[-1])
+        weight = score.exp() / score.exp().sum(1, keepdim=True)
+        rows.append((weight.unsqueeze(-1) * v[:, : t + 1]).sum(1).flatten(1))
+    return torch.stack(rows, dim=1) @ w_out.T
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("name", [None, "softk"])
+@torch.no_grad()
+def test_model_is_its_formula_in_float64(name: str | None, tied: bool) -> None:
+    model = build(config_for(name, tied_head=tied), COUNTS_V, 0)
+    token_id_BS = torch.randint(40, (3, 9), generator=torch.Generator().manual_seed(0))
+    weights = {n: w.double() for n, w in model.state_dict().items()}
+    x_BSD = weights["embedding.weight"][token_id_BS] * math.sqrt(48)
+    for index, block in enumerate(model.blocks):
+        w_qkv, w_out = (weights[f"blocks.{index}.attention.{n}.weight"] for n in ("qkv", "out"))
+        x_BSD = x_BSD + attention_output(rms_norm(x_BSD), w_qkv, w_out)
+        ffn, x_TD = block.get_submodule("ffn"), rms_norm(x_BSD).flatten(0, 1).float()
+        y_TD = ffn(x_TD, token_id_BS.flatten(), 9, True)[0] if name else ffn(x_TD, [27])
+        x_BSD = x_BSD + y_TD.view_as(x_BSD)
+    expected_BSV = rms_norm(x_BSD) @ weights["head.weight"].T
+    logits_BSV = model(token_id_BS, dropless=True)[0]
+    torch.testing.assert_close(logits_BSV.double(), expected_BSV, atol=1e-4, rtol=0)
+
+
+def test_random_drops_come_from_the_generator_that_was_handed_in() -> None:
+    moe = MoEConfig(
+        strategy="softk", num_experts=8, top_k=2, capacity_factor=0.5, drop_policy="random"
+    )
+    model = build(config_for(None).model_copy(update={"moe": moe}), COUNTS_V, 0)
+
+    def logits(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return model(torch.arange(32).view(2, 16), generator=generator)[0]
+
+    assert torch.equal(logits(0), logits(0))
+    assert not torch.equal(logits(0), logits(1))

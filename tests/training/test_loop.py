@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -153,7 +154,7 @@ def test_schedule(warmup: int, more: int, peak: float, floor: float) -> None:
     if middle == int(middle):
         assert rates[int(middle)] == pytest.approx(peak * (1 + floor) / 2)
     falling = rates[warmup:]
-    assert all(a >= b - 1e-15 for a, b in zip(falling, falling[1:], strict=False))
+    assert all(a >= b - 1e-15 for a, b in pairwise(falling))
 
 
 def test_optimiser_follows_the_schedule(trainer_of: TrainerOf, windows: EvaluationWindows) -> None:
@@ -168,28 +169,40 @@ def test_optimiser_follows_the_schedule(trainer_of: TrainerOf, windows: Evaluati
 # ---------------------------------------------------------------- one step
 
 
-def test_step_against_autograd_and_adamw_by_hand(trainer_of: TrainerOf) -> None:
+def test_steps_against_autograd_and_adamw_by_hand(trainer_of: TrainerOf) -> None:
     options: dict[str, Any] = {"switch_coef": 0.3, "z_coef": 0.05, "grad_clip": 0.7}
     trainer, oracle = trainer_of("softk", **options), trainer_of("softk", **options)
-    loss = trainer.step(2)
-    config, model = oracle.config, oracle.model
-    inputs, targets = training_batch(oracle.tokens, 4, 32, 0, 2)
-    logits, layers = model(inputs)
-    task = -logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).mean()
-    balance = sum(switch_loss(r.logits_TE, r.routing.load_E()) for r in layers) / 2
-    z = sum(z_loss(r.logits_TE) for r in layers) / 2
-    (task + 0.3 * balance + 0.05 * z).backward()
-    assert float(loss) == pytest.approx(task.item(), rel=1e-5)
-    norm = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters()))
-    assert norm > 0.7, "the clip must bite for this test to see it"
-    rate = learning_rate_at(2, config)
+    model = oracle.model
+    moments = {name: (torch.zeros_like(p),) * 2 for name, p in model.named_parameters()}
+    for step in range(3):
+        loss = trainer.step(step)
+        inputs, targets = training_batch(oracle.tokens, 4, 32, 0, step)
+        logits, layers = model(inputs)
+        task = -logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).mean()
+        balance = sum(switch_loss(r.logits_TE, r.routing.load_E()) for r in layers) / 2
+        z = sum(z_loss(r.logits_TE) for r in layers) / 2
+        model.zero_grad()
+        (task + 0.3 * balance + 0.05 * z).backward()
+        assert float(loss) == pytest.approx(task.item(), rel=1e-4)
+        norm = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters()))
+        assert norm > 0.7, "the clip must bite for this test to see it"
+        rate = learning_rate_at(step, oracle.config)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                gradient = parameter.grad * 0.7 / norm
+                first, second = moments[name]
+                first = 0.9 * first + 0.1 * gradient
+                second = 0.95 * second + 0.05 * gradient.square()
+                moments[name] = first, second
+                unbiased = first / (1 - 0.9 ** (step + 1))
+                scale = (second / (1 - 0.95 ** (step + 1))).sqrt() + 1e-8
+                decay = 0.1 if parameter.dim() > 1 else 0.0
+                parameter.copy_(parameter * (1 - rate * decay) - rate * unbiased / scale)
     for (name, new), old in zip(trainer.model.named_parameters(), model.parameters(), strict=True):
-        gradient = old.grad * 0.7 / norm
-        decay = 1 - rate * (0.1 if old.dim() > 1 else 0.0)
-        # the first step of Adam: both moments are corrected to g and g^2
-        expected = old * decay - rate * gradient / (gradient.abs() + 1e-8)
-        big = gradient.abs() > 1e-6
-        torch.testing.assert_close(new[big], expected[big], rtol=1e-4, atol=1e-6, msg=name)
+        # where gradients are rounding errors, Adam amplifies them to whole steps
+        steady = moments[name][1] > 1e-10
+        torch.testing.assert_close(new[steady], old[steady], rtol=1e-3, atol=1e-4, msg=name)
+        assert steady.float().mean() > 0.5
 
 
 def test_no_clip_means_no_limit(trainer_of: TrainerOf) -> None:
@@ -262,6 +275,7 @@ def test_bf16_runs_and_keeps_fp32_weights(
     full_row, half_row = run(full, windows)[-1], run(half, windows)[-1]
     assert half_row["loss"] == pytest.approx(full_row["loss"], rel=0.05)
     assert half_row["loss"] != full_row["loss"]
+    assert half.step(0).dtype == torch.float32
     inputs = windows.inputs_NS[:4]
     with half.precision:
         logits, layers = half.model(inputs)
@@ -276,3 +290,10 @@ def test_task_loss_excludes_the_auxiliary(trainer_of: TrainerOf) -> None:
     logits = trainer_of("softk").model(inputs)[0]
     expected = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
     torch.testing.assert_close(trainer_of("softk").step(0), expected.detach())
+
+
+def test_router_gradient_is_reported_before_clipping(trainer_of: TrainerOf) -> None:
+    tight, free = trainer_of("softk", grad_clip=1e-4), trainer_of("softk", grad_clip=0.0)
+    tight.step(0)
+    free.step(0)
+    assert tight.router_grad_norm == free.router_grad_norm > 1e-3

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from moe_core.errors import StudyError
+from moe_core.training import process
 from moe_core.training.process import prepare_process
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,23 @@ def test_products_stay_accurate_to_fp32() -> None:
     assert found["threads"] == found["settings"]["threads"] == 1
     assert found["settings"]["device"] == "cpu"
     assert found["settings"]["fp32_matmul"] in ("onednn", "default")
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "library", "precision"), [(0.0, "default", "ieee"), (100.0, "onednn", "bf16")]
+)
+def test_an_inaccurate_product_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch, tolerance: float, library: str, precision: str
+) -> None:
+    settings = torch.backends.mkldnn.matmul
+    before = settings.fp32_precision
+    monkeypatch.setattr(process, "FP32_TOLERANCE", tolerance)
+    monkeypatch.setattr(process, "_keep_heap", lambda: True)
+    try:
+        assert prepare_process("cpu", 1).fp32_matmul == library
+        assert settings.fp32_precision == precision
+    finally:
+        settings.fp32_precision = before
 
 
 def test_missing_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
