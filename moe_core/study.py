@@ -122,7 +122,7 @@ class ScaleModel(Strict):
     num_experts: Annotated[int, Field(ge=2)] = Field(description="E, experts of a layer.")
     top_k: PositiveInt = Field(description="K, for strategies that allow a choice.")
     expert_hidden: PositiveInt = Field(
-        description="Hidden width of an expert; dense layers are K times as wide."
+        description="Hidden width of an expert; dense layers have the active width."
     )
     activation: Activation = Field(description="Feed-forward non-linearity.")
     tied_head: bool = Field(description="Share the output matrix with the embedding.")
@@ -355,6 +355,18 @@ def arm_top_k(strategy: str, top_k: int) -> int:
     return top_k if most is None else min(top_k, most)
 
 
+def dense_width(model: TransformerConfig) -> int:
+    """Hidden width of the dense layer with the active FLOPs of a model's experts.
+
+    A token reaches K experts of width F, or cf * K on average where experts fill their capacity.
+    """
+    if model.moe is None:
+        return model.ffn_hidden
+    fills_columns = registry.declaration(model.moe.strategy)["group"] != "token"
+    experts = model.moe.top_k * (model.moe.capacity_factor if fills_columns else 1)
+    return round(experts * model.ffn_hidden)
+
+
 def _model(scale: Scale, ffn_hidden: int, moe: MoEConfig | None) -> TransformerConfig:
     shape = scale.model
     return TransformerConfig(
@@ -386,8 +398,8 @@ def _unified_runs(config: StudyConfig, scale: Scale, tokens: str) -> Iterable[Ru
         for strategy, top_k in top_ks.items()
         for capacity_factor in scale.capacity_factors
     ]
-    # a dense model for each K, so that no arm is compared with twice its FLOPs
-    models += [_model(scale, k * shape.expert_hidden, None) for k in sorted({*top_ks.values()})]
+    # a dense model for each active width, so that no arm is compared with twice its FLOPs
+    models += [_model(scale, width, None) for width in sorted({dense_width(m) for m in models})]
     for model in models:
         for seed in scale.seeds:
             yield RunSpec(

@@ -52,9 +52,26 @@ def test_default_configuration_loads_under_each_scale(scale: str) -> None:
     arms = len(strategies) * len(chosen["capacity_factors"])
     dense = {s.model.ffn_hidden for s in study.runs.values() if s.model.moe is None}
     hidden, top_k = chosen["model"]["expert_hidden"], chosen["model"]["top_k"]
-    assert dense == {hidden, hidden * top_k}  # top-1 needs a dense model of its own FLOPs
+    # top-1 needs a dense model of its own FLOPs; experts that choose take cf * K a token
+    filled = {round(hidden * top_k * factor) for factor in chosen["capacity_factors"]}
+    assert dense == {hidden, hidden * top_k} | filled
     assert len(study.unified) == (arms + len(dense)) * len(chosen["seeds"])
     assert [*study.capacity] == DEFAULT["experiments"]["capacity"]["num_experts"]
+
+
+def test_values_from_the_command_line_may_come_as_text() -> None:
+    config = json.loads(json.dumps(DEFAULT))
+    config["tokenizer"]["kind"] = "bpe"
+    config["tokenizer"]["bpe"]["vocab_size"] = "300"
+    config["scales"][SCALE]["capacity_factors"] = ["1.5", "2"]
+    config["scales"][SCALE]["training"]["compile"] = "true"
+    config["corpus"]["hub"] |= {"max_stories": "null", "revision": "0123456"}
+    study = load_study(config)
+    assert study.config.tokenizer.bpe.vocab_size == 300
+    assert study.scale.capacity_factors == [1.5, 2.0]
+    assert study.scale.training.compile is True
+    assert study.config.corpus.hub.max_stories is None
+    assert study.config.corpus.hub.revision == "0123456"
 
 
 def test_ids_are_unique_and_name_equal_rows() -> None:

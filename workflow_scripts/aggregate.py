@@ -6,7 +6,16 @@ from moe_core.measure.stats import mean_interval
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
-IDENTITY = ["strategy", "label", "causal", "num_experts", "top_k", "capacity_factor", "ffn_hidden"]
+IDENTITY = [
+    "strategy",
+    "label",
+    "causal",
+    "num_experts",
+    "top_k",
+    "capacity_factor",
+    "ffn_hidden",
+    "dense_width",
+]
 OVER_SEEDS = [
     "bits_per_byte",
     "perplexity",
@@ -30,13 +39,9 @@ PER_SHAPE = [
 
 def difference_to_dense(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.Series:
     """Bits per byte of each run less the dense model of the same seed and active FLOPs."""
-    dense = runs[(runs.strategy == "dense") & runs.ffn_hidden.eq(_dense_width(cell))]
+    dense = runs[(runs.strategy == "dense") & runs.ffn_hidden.eq(cell.dense_width.iloc[0])]
     paired = cell.merge(dense, on="seed", suffixes=("", "_dense"))
     return paired.bits_per_byte - paired.bits_per_byte_dense
-
-
-def _dense_width(cell: pd.DataFrame) -> float:
-    return float((cell.top_k.fillna(1) * cell.ffn_hidden).iloc[0])
 
 
 def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame) -> dict[str, object]:

@@ -117,7 +117,8 @@ def unified_numbers(aggregate: pd.DataFrame) -> Iterator[Number]:
         "most_balanced": routed.loc[routed.load_cv.idxmin()],
         "least_balanced": routed.loc[routed.load_cv.idxmax()],
         "most_dropped": routed.loc[routed.drop_rate.idxmax()],
-        "dense": dense.loc[dense.ffn_hidden.idxmax()],
+        # the dense model that most arms are compared with
+        "dense": dense[dense.dense_width == routed.dense_width.mode().max()].iloc[0],
         "ngram": aggregate[aggregate.strategy == "ngram"].iloc[0],
     }
     for role, cell in roles.items():

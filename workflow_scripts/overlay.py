@@ -8,21 +8,23 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from moe_core.measure.style import COLUMN_INCHES, look, order, save, use_print_style
+from moe_core.model.config import TransformerConfig
+from moe_core.study import dense_width
 from workflow_scripts.command import parser, path_argument, run
 
 
 def curves(folders: list[Path]) -> pd.DataFrame:
-    """Metrics of all runs, with strategy, capacity factor, width and seed."""
+    """Metrics of all runs, with strategy, capacity factor, active width and seed."""
     frames = []
     for folder in folders:
         spec = json.loads((folder / "summary.json").read_text())["spec"]
-        moe = spec["model"]["moe"] or {"strategy": "dense", "capacity_factor": None}
+        model = TransformerConfig.model_validate(spec["model"])
         frame = pd.read_json(folder / "metrics.jsonl", lines=True)
         frames.append(
             frame.assign(
-                strategy=moe["strategy"],
-                capacity_factor=moe["capacity_factor"],
-                ffn_hidden=spec["model"]["ffn_hidden"],
+                strategy=model.moe.strategy if model.moe else "dense",
+                capacity_factor=model.moe.capacity_factor if model.moe else None,
+                dense_width=dense_width(model),
                 seed=spec["seed"],
             )
         )
@@ -45,12 +47,12 @@ def main() -> None:
     path_argument(arguments, "pdf", "png")
     given = arguments.parse_args()
     table = curves(given.runs)
-    # one line a strategy: the largest capacity factor, and the widest dense model
+    # one line a strategy: the largest capacity factor, and the dense model of most arms
     largest = table.capacity_factor.max()
-    widest = table.loc[table.strategy == "dense", "ffn_hidden"].max()
+    usual = table.loc[table.strategy != "dense", "dense_width"].mode().max()
     table = table[
         table.capacity_factor.eq(largest)
-        | (table.strategy.eq("dense") & table.ffn_hidden.eq(widest))
+        | (table.strategy.eq("dense") & table.dense_width.eq(usual))
     ]
     use_print_style()
     figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 2.8))

@@ -8,7 +8,7 @@ import pandas as pd
 from moe_core.measure.style import CONTROLS
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
-from moe_core.study import RunSpec, model_slug
+from moe_core.study import RunSpec, dense_width, model_slug
 from workflow_scripts.command import parser, path_argument, run
 
 ROUTING = (
@@ -39,6 +39,7 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "top_k": moe.top_k if moe else None,
         "capacity_factor": moe.capacity_factor if moe else None,
         "ffn_hidden": spec.model.ffn_hidden,
+        "dense_width": dense_width(spec.model),
         "seed": spec.seed,
         "bits_per_byte": test["bits_per_byte"],
         "perplexity": test["perplexity"],

@@ -15,7 +15,7 @@ def test_every_rule_has_a_line_of_documentation(finished):
     names = re.findall(r"^rule (\w+):", text, re.M)
     assert len(names) > 20
     for name in names:
-        assert re.search(rf"^{name}\n +\S.+", listed, re.M), name
+        assert re.search(rf"^{name} \(\S.+\.\)$", listed, re.M), name
 
 
 def test_every_rule_with_a_script_is_named_like_it():

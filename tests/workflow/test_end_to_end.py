@@ -40,7 +40,7 @@ def test_difference_to_dense_is_paired_by_seed_at_equal_flops(finished):
     aggregate = pd.read_csv(finished.folder / "results/unified/aggregate.csv").set_index("cell")
     for name, cell in aggregate[aggregate.capacity_factor.notna()].iterrows():
         own = runs.loc[name].set_index("seed")
-        dense = runs.loc[f"dense-f{int(cell.top_k * cell.ffn_hidden)}"].set_index("seed")
+        dense = runs.loc[f"dense-f{int(cell.dense_width)}"].set_index("seed")
         expected = (own.bits_per_byte - dense.bits_per_byte).mean()
         assert cell.bits_per_byte_minus_dense == pytest.approx(expected)
         # the routed model adds its router, and capacity takes assignments away

@@ -19,7 +19,7 @@ def stale(finished):
     def jobs() -> set[tuple[str, str]]:
         done = finished.snakemake("-n", "all")
         assert done.returncode == 0, done.stdout[-3000:]
-        blocks = re.findall(r"^(?:local)?rule (\w+):\n(.*?)(?:\n\n|\Z)", done.stdout, re.M | re.S)
+        blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", done.stdout, re.M)
         if not blocks:
             assert "Nothing to be done" in done.stdout
         found = set()
