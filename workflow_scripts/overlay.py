@@ -1,13 +1,20 @@
 """Overlay: learning curves on held-out stories, mean and range over seeds."""
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from moe_core.measure.style import COLUMN_INCHES, look, order, save, use_print_style
+from moe_core.measure.style import (
+    COLUMN_INCHES,
+    LineEnd,
+    label_ends,
+    look,
+    order,
+    save,
+    use_print_style,
+)
 from moe_core.model.config import TransformerConfig
 from moe_core.study import dense_width
 from workflow_scripts.command import parser, path_argument, run
@@ -29,16 +36,6 @@ def curves(folders: list[Path]) -> pd.DataFrame:
             )
         )
     return pd.concat(frames, ignore_index=True)
-
-
-def spread(values: list[float], gap: float) -> list[float]:
-    """Positions near ``values`` at least ``gap`` apart, order kept: room for labels."""
-    ranked = sorted(range(len(values)), key=values.__getitem__)
-    placed = list(values)
-    for lower, upper in pairwise(ranked):
-        placed[upper] = max(placed[upper], placed[lower] + gap)
-    shift = sum(p - v for p, v in zip(placed, values, strict=True)) / len(values)
-    return [p - shift for p in placed]
 
 
 def main() -> None:
@@ -72,21 +69,8 @@ def main() -> None:
             markersize=3,
             ls="--" if style.hollow else "-",
         )
-        ends.append((thousands[-1], mean.iloc[-1], style))
-    bottom, top = axes.get_ylim()
-    heights = spread([y for _, y, _ in ends], 0.055 * (top - bottom))
-    for (x, y, style), height in zip(ends, heights, strict=True):
-        axes.annotate(
-            style.label,
-            (x, y),
-            xytext=(1.04, height),
-            textcoords=("axes fraction", "data"),
-            color=style.color,
-            fontsize=6.5,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": style.color, "lw": 0.4},
-        )
+        ends.append(LineEnd(style.label, style.color, thousands[-1], mean.iloc[-1]))
+    label_ends(axes, ends)
     axes.set(xlabel="training tokens (thousands)", ylabel="validation bits per byte")
     save(figure, given.pdf, given.png)
 

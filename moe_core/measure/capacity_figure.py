@@ -7,7 +7,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from moe_core.measure.style import MARKERS, PAGE_INCHES, save, use_print_style
+from moe_core.measure.style import (
+    MARKERS,
+    PAGE_INCHES,
+    LineEnd,
+    label_ends,
+    save,
+    use_print_style,
+)
 
 SOURCES = {"random": "random", "zipf": "Zipf-skewed", "recorded": "recorded (trained)"}
 
@@ -34,30 +41,29 @@ def capacity_grid(
         sharey="row" if law else True,
         squeeze=False,
     )
+    ends: dict[str, list[LineEnd]] = {source: [] for source in SOURCES}
     for row, (source, title) in enumerate(SOURCES.items()):
         for column, top_k in enumerate(top_ks):
             axes = panels[row][column]
+            axes.set_title(f"{title}, K = {top_k}", fontsize=8)
             panel = table[(table.assignments == source) & (table.top_k == top_k)]
             for place, num_experts in enumerate(experts):
                 line = panel[panel.num_experts == num_experts].sort_values("capacity_factor")
-                axes.plot(
-                    line.capacity_factor,
-                    line[measure] * scale,
-                    color=colors[num_experts],
-                    marker=MARKERS[place],
-                    markersize=3.5,
-                    label=f"E = {num_experts}",
-                )
+                x, y = line.capacity_factor, line[measure] * scale
+                color = colors[num_experts]
+                axes.plot(x, y, color=color, marker=MARKERS[place], markersize=3.5)
                 if law and source == "random":
-                    axes.plot(line.capacity_factor, line[law] * scale, color="black", ls=":", lw=1)
-            axes.set_title(f"{title}, K = {top_k}", fontsize=8)
-    for axes in panels.flat:  # after all lines are drawn: rows share their limits
+                    axes.plot(x, line[law] * scale, color="black", ls=":", lw=1)
+                if top_k == top_ks[-1]:
+                    ends[source].append(LineEnd(f"E = {num_experts}", color, x.max(), y.iloc[-1]))
+    for axes in panels.flat:  # after all lines are drawn, for panels share their limits
         axes.set_ylim(bottom=0)
+    if law:
+        dotted = Line2D([], [], color="black", ls=":", lw=1, label="closed-form law")
+        panels[0][0].legend(handles=[dotted], frameon=False, fontsize=6.5)
     figure.supxlabel("capacity factor", fontsize=8)
     figure.supylabel(ylabel, fontsize=8)
-    handles, names = panels[0][0].get_legend_handles_labels()
-    if law:
-        handles.append(Line2D([], [], color="black", ls=":", lw=1))
-        names.append("closed-form law")
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False)
+    figure.canvas.draw()
+    for source, row_panels in zip(SOURCES, panels, strict=True):
+        label_ends(row_panels[-1], ends[source])
     save(figure, pdf, png)

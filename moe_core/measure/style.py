@@ -1,6 +1,7 @@
 """One source of colours, markers, labels and order for every figure and table."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -8,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from moe_core.routing import registry
@@ -63,6 +65,43 @@ def use_print_style() -> None:
             "savefig.dpi": 200,
         }
     )
+
+
+@dataclass(frozen=True)
+class LineEnd:
+    """Where a line ends, in data coordinates, and what to call it there."""
+
+    label: str
+    color: tuple[float, float, float]
+    x: float
+    y: float
+
+
+def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
+    """Name lines beside their right ends, moved apart so that no two names overlap."""
+    bottom, top = axes.get_ylim()
+    gap = 7.5 / 72 * (top - bottom) / axes.get_window_extent().height * axes.figure.dpi
+    for end, height in zip(ends, _apart([end.y for end in ends], gap), strict=True):
+        axes.annotate(
+            end.label,
+            (end.x, end.y),
+            xytext=(1.04, height),
+            textcoords=axes.get_yaxis_transform(),
+            color=end.color,
+            fontsize=6.5,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": end.color, "lw": 0.4},
+        )
+
+
+def _apart(heights: list[float], gap: float) -> list[float]:
+    """Heights near the given ones, at least ``gap`` apart, in the same order."""
+    ranked = sorted(range(len(heights)), key=heights.__getitem__)
+    placed = list(heights)
+    for lower, upper in pairwise(ranked):
+        placed[upper] = max(placed[upper], placed[lower] + gap)
+    return placed
 
 
 def save(figure: Figure, pdf: Path, png: Path) -> None:

@@ -86,3 +86,10 @@ def test_own_text_goes_through(finished, tmp_path):
     meta = yaml.safe_load(finished.read("results/tokens/files-bpe300/meta.json"))
     assert sum(split["stories"] for split in meta["splits"].values()) == 200
     assert meta["vocab_size"] <= 300
+
+
+def test_snakemakes_own_report(finished):
+    done = finished.snakemake("--report", "report.html", "unified")
+    assert done.returncode == 0, done.stdout[-2000:]
+    page = finished.read("report.html")
+    assert "Bits per byte on test stories against training tokens per second" in page
