@@ -9,8 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: report test check fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
-	@envs/install.sh tex || true
-	@if command -v latexmk >/dev/null; then \
+	@if envs/install.sh tex; then \
 	  snakemake all $(ARGS) && echo "the report is report/report.pdf"; \
 	else \
 	  snakemake data report_inputs $(ARGS) && \
@@ -44,7 +43,7 @@ tex: ## TeX alone
 
 $(VENV)/.installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
-	@envs/install.sh venv
+	@PYTHON=$(PYTHON) envs/install.sh venv
 	@echo "installing Python packages of requirements.lock into $(VENV)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@# torch first and alone, so that a CPU build on disk or in the cache is taken as it is
@@ -70,7 +69,7 @@ lock: ## Resolve pyproject.toml anew into the two lock files
 
 clean: ## Remove results and the report, keep the environment
 	rm -rf .snakemake report/report.pdf
-	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
+	test ! -d results || find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

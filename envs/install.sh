@@ -6,12 +6,12 @@ set -euo pipefail
 case "$1" in
 venv)
   packages=(python3-venv)
-  python3 -c 'import ensurepip, venv' 2>/dev/null && exit 0
+  "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null && exit 0
   ;;
 tex)
   packages=(latexmk texlive-latex-extra texlive-publishers texlive-science texlive-pictures
     texlive-fonts-recommended texlive-bibtex-extra)
-  command -v latexmk >/dev/null && kpsewhich IEEEtran.cls draftwatermark.sty siunitx.sty >/dev/null &&
+  command -v latexmk >/dev/null && kpsewhich IEEEtran.cls draftwatermark.sty >/dev/null &&
     exit 0
   ;;
 *)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import yaml
 
 from moe_core.errors import StudyError
 from moe_core.routing import registry
-from moe_core.study import Study, canonical, load_study
+from moe_core.runs import canonical
+from moe_core.study import Study, load_study
 
 
 def main() -> None:
     """Parse and run one of the commands below."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `runs | head` is no error
     arguments = argparse.ArgumentParser(prog="python -m moe_core", description=__doc__)
     arguments.add_argument("--config", type=Path, default=Path("config.yaml"))
     commands = arguments.add_subparsers(dest="command", required=True)

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
+from moe_core.configuration import StudyConfig
 from moe_core.strict import Strict
-from moe_core.study import StudyConfig
 
 HEADER = """# Configuration
 

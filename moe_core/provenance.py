@@ -101,7 +101,7 @@ def environment(root: Path = ROOT) -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "packages": {name: _version(name) for name in DISTRIBUTIONS},
         "commit": commit,
         "dirty": None if commit is None else _git(root, "status", "--porcelain") != "",
@@ -175,7 +175,8 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """Model of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -18,7 +18,8 @@ from moe_core.corpus.tokenization import (
 )
 from moe_core.errors import StudyError
 from moe_core.model.transformer import build
-from moe_core.study import RunSpec, Study
+from moe_core.runs import RunSpec
+from moe_core.study import Study
 from moe_core.training.loop import Trainer, measure, train
 from moe_core.training.process import prepare_process
 

@@ -11,7 +11,7 @@ rule throughput:
     conda:
         "../envs/bench.yaml"
     # all the cores there are, so that nothing else runs beside it
-    threads: os.cpu_count()
+    threads: ALL_CORES
     resources:
         runtime=60,
         mem_mb=4000,
@@ -70,7 +70,7 @@ rule microbench:
         "results/benchmarks/microbench.jsonl"
     conda:
         "../envs/bench.yaml"
-    threads: os.cpu_count()
+    threads: ALL_CORES
     resources:
         runtime=60,
         mem_mb=8000,

@@ -2,7 +2,7 @@ import os
 import sys
 from pathlib import Path
 
-# scripts run as `python -m workflow_scripts.NAME` from any working directory and on any node
+# scripts run as `python -m workflow_scripts.NAME`, here and on any node
 os.environ.update(PYTHONPATH=str(workflow.basedir))
 sys.path.insert(0, str(workflow.basedir))
 
@@ -10,8 +10,8 @@ from moe_core.corpus.sources import matching_files
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
+from moe_core.runs import canonical
 from moe_core.study import (
-    canonical,
     corpus_spec,
     load_study,
     microbench_spec,
@@ -27,11 +27,18 @@ try:
         if study.corpus == "files"
         else []
     )
+    tokenizer_file = Path(study.config.tokenizer.pretrained.name)
+    tokenizer_files = (
+        [str(tokenizer_file)]
+        if study.config.tokenizer.kind == "pretrained" and tokenizer_file.is_file()
+        else []
+    )
 except StudyError as error:
     sys.exit(f"config error: {error}")
 
 CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
+ALL_CORES = workflow.cores or os.cpu_count()
 GPU = 1 if study.config.device == "cuda" else 0
 REPORT_SOURCES = [
     str(path.relative_to(workflow.basedir))

@@ -29,6 +29,7 @@ rule corpus:
 rule tokenizer:
     """Make the tokenizer from the training split, or fetch a pretrained one."""
     input:
+        tokenizer_files,
         train=f"{CORPUS}/train.jsonl",
     output:
         tokenizer=f"{TOKENS}/tokenizer.json",

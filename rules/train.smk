@@ -32,11 +32,11 @@ rule ngram:
     input:
         **rules.tokens.output,
     output:
-        ngram="results/ngram/{tokens}.json",
+        ngram=f"results/ngram/{study.tokens}.json",
     log:
-        "results/logs/ngram/{tokens}.log",
+        "results/logs/ngram.log",
     benchmark:
-        "results/benchmarks/ngram/{tokens}.jsonl"
+        "results/benchmarks/ngram.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 1

@@ -31,9 +31,3 @@ def test_pins_agree():
     assert set(conda) == {p for p in pins if not p.startswith("snakemake==")}
     locked = {x.lower() for x in (ROOT / "requirements.lock").read_text().splitlines()}
     assert pins <= locked
-
-
-def test_strategies_of_the_readme_are_those_of_the_folder():
-    readme = (ROOT / "README.md").read_text()
-    for path in (ROOT / "moe_core/routing/strategies").glob("[a-z]*.py"):
-        assert f"`{path.stem}`" in readme

@@ -10,9 +10,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from moe_core.configuration import StudyConfig
 from moe_core.errors import StudyError
 from moe_core.routing import registry
-from moe_core.study import RunSpec, Study, StudyConfig, canonical, load_study, run_id
+from moe_core.runs import RunSpec, canonical, run_id
+from moe_core.study import Study, load_study
 
 ROOT = Path(__file__).parents[1]
 DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"scale": "quick"}
@@ -273,7 +275,7 @@ UNIFIED = "experiments.unified"
         (
             put(f"scales.{SCALE}.capacity.trained_steps", 15),
             f"scales.{SCALE}.capacity.trained_steps",
-            ["15", "warmup_steps = 15"],
+            ["15", "warmup_steps = 30"],
         ),
         (
             put(f"{TRAINING}.valid_tokens", 127),
@@ -288,7 +290,17 @@ UNIFIED = "experiments.unified"
             ["65", "num_experts = 64"],
         ),
         (put("one\ntwo", 1), "one two", ["unknown key"]),
-        (put("scales", {}), "scale", ["'quick'"]),
+        (
+            put(f"{UNIFIED}.drop_policy", "random"),
+            f"{UNIFIED}.drop_policy",
+            ["'random'", "causal", "allowed: position, none"],
+        ),
+        (
+            put(f"{UNIFIED}.strategies", ["expert_choice"]),
+            f"{UNIFIED}.strategies",
+            ["causal", "softk"],
+        ),
+        (put("scales", {}), "scales", ["{}", "at least 1"]),
         (put("scales", {"quick": "x\ny"}), "scales.quick", ["seeds"]),
     ],
 )

@@ -1,6 +1,6 @@
 """Drop rate against capacity factor, by source of assignments, K and E, with the random law."""
 
-from moe_core.measure.capacity_figure import capacity_grid
+from moe_core.figures.capacity_grid import capacity_grid
 from workflow_scripts.command import parser, path_argument, run
 
 

@@ -1,6 +1,6 @@
 """Tokens per second of capacity, pack and combine against capacity factor."""
 
-from moe_core.measure.capacity_figure import capacity_grid
+from moe_core.figures.capacity_grid import capacity_grid
 from workflow_scripts.command import parser, path_argument, run
 
 

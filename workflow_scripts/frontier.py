@@ -5,7 +5,7 @@ import pandas as pd
 from adjustText import adjust_text
 from matplotlib.axes import Axes
 
-from moe_core.measure.style import COLUMN_INCHES, look, save, use_print_style
+from moe_core.figures.style import COLUMN_INCHES, look, save, use_print_style
 from workflow_scripts.command import parser, path_argument, run
 
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from adjustText import adjust_text
 
-from moe_core.measure.style import COLUMN_INCHES, look, order, save, use_print_style
+from moe_core.figures.style import COLUMN_INCHES, look, order, save, use_print_style
 from workflow_scripts.command import parser, path_argument, run
 
 

@@ -9,6 +9,8 @@ from moe_core.measure.ngram import fit, nats
 from moe_core.provenance import environment, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
+ORDER = 5
+
 
 def main() -> None:
     arguments = parser(__doc__)
@@ -20,11 +22,12 @@ def main() -> None:
     train = open_split(given.tokens, "train").tokens[: spec["max_train_tokens"]]
     test = open_split(given.tokens, "test")
     windows = evaluation_windows(test, spec["seq_len"], spec["test_tokens"], "test")
-    model = fit(train, meta["vocab_size"], spec["order"])
+    model = fit(train, meta["vocab_size"], ORDER)
     target_nats = nats(model, test.tokens[: windows.targets_NS.numel() + 1])
     counted = target_nats[windows.story_NS.flatten().numpy() >= 0]
     loss = float(counted.mean())
     result = {
+        "order": ORDER,
         "spec": spec,
         "train_tokens": len(train),
         "test": {
@@ -37,7 +40,7 @@ def main() -> None:
         "environment": environment(),
     }
     write_atomic(given.out, json.dumps(result, indent=1, sort_keys=True))
-    print(f"{spec['order']}-gram: {result['test']['bits_per_byte']:.3f} bits/byte")
+    print(f"{ORDER}-gram: {result['test']['bits_per_byte']:.3f} bits/byte")
 
 
 if __name__ == "__main__":

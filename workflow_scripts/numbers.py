@@ -43,11 +43,14 @@ def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
     yield Number("study/vocabulary", meta["vocab_size"], "count", "meta")
     for split, counts in meta["splits"].items():
         yield Number(f"study/{split}_stories", counts["stories"], "count", "meta")
+        yield Number(f"study/{split}_tokens", counts["tokens"], "count", "meta")
     train = meta["splits"]["train"]
     yield Number("study/train_bytes", train["bytes"], "count", "meta")
     yield Number("study/bytes_per_token", train["bytes"] / train["tokens"], "ratio", "meta")
     factors = spec["capacity_factors"]
     yield Number("unified/capacity_factors", _sequence(factors), "text", "config")
+    yield Number("unified/drop_policy", spec["drop_policy"], "text", "config")
+    yield Number("capacity/trained_top_k", spec["trained_top_k"], "count", "config")
     shape, training = spec["model"], spec["training"]
     for key in ("dim", "layers", "heads", "top_k", "expert_hidden"):
         yield Number(f"model/{key}", shape[key], "count", "config")
@@ -65,18 +68,25 @@ def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
     yield Number("train/precision", precisions[training["precision"]], "text", "config")
 
 
-def environment_numbers(summary: dict, timed: dict) -> Iterator[Number]:
-    """Machine, versions and commit, as the first run recorded them."""
-    environment = summary["environment"]
-    commit = environment["commit"][:10] if environment["commit"] else "none"
-    modified = " (modified)" if environment["dirty"] else ""
-    yield Number("study/commit", commit + modified, "text", "run")
-    yield Number("environment/python", environment["python"], "text", "run")
-    yield Number("environment/torch", environment["packages"]["torch"], "text", "run")
-    yield Number("environment/cpu", environment["cpu"] or "unknown", "text", "run")
-    yield Number("environment/threads", summary["process"]["threads"], "count", "run")
+def environment_numbers(runs: pd.DataFrame, run: dict, timed: dict) -> Iterator[Number]:
+    """Commits, versions and machines of all runs; threads and peak of the timing."""
+    trained = runs[runs.run.notna()]
+    commits = trained.commit.fillna("none").str[:10] + trained.dirty.map(
+        lambda dirty: " (modified)" if dirty is True else ""
+    )
+    yield Number("study/commit", _distinct(commits), "text", "summary")
+    yield Number("environment/python", run["environment"]["python"], "text", "run")
+    yield Number("environment/torch", _distinct(trained.torch), "text", "summary")
+    yield Number("environment/device", _distinct(trained.device_name), "text", "summary")
+    yield Number("environment/threads", run["process"]["threads"], "count", "run")
+    yield Number("test/stories", int(trained.test_stories.iloc[0]), "count", "summary")
+    yield Number("test/bytes", int(trained.test_bytes.iloc[0]), "count", "summary")
     yield Number("throughput/threads", timed["process"]["threads"], "count", "throughput")
     yield Number("throughput/matmul_peak", timed["matmul_peak_flops"] / 1e9, "gflops", "throughput")
+
+
+def _distinct(values: pd.Series) -> str:
+    return " and ".join(sorted(values.astype(str).unique()))
 
 
 def cell_numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
@@ -110,24 +120,25 @@ def unified_numbers(aggregate: pd.DataFrame) -> Iterator[Number]:
     causal = routed[routed.causal]
     dense = aggregate[aggregate.strategy == "dense"]
     roles = {
-        "best_causal": causal.loc[causal.bits_per_byte.idxmin()] if len(causal) else None,
-        "worst_causal": causal.loc[causal.bits_per_byte.idxmax()] if len(causal) else None,
+        "best_causal": causal.loc[causal.bits_per_byte.idxmin()],
+        "worst_causal": causal.loc[causal.bits_per_byte.idxmax()],
         "fastest": routed.loc[routed.tokens_per_s.idxmax()],
         "slowest": routed.loc[routed.tokens_per_s.idxmin()],
-        "most_balanced": routed.loc[routed.load_cv.idxmin()],
-        "least_balanced": routed.loc[routed.load_cv.idxmax()],
-        "most_dropped": routed.loc[routed.drop_rate.idxmax()],
+        "most_balanced": causal.loc[causal.load_cv.idxmin()],
+        "least_balanced": causal.loc[causal.load_cv.idxmax()],
+        "most_dropped": causal.loc[causal.drop_rate.idxmax()],
         # the dense model that most arms are compared with
         "dense": dense[dense.dense_width == routed.dense_width.mode().max()].iloc[0],
         "ngram": aggregate[aggregate.strategy == "ngram"].iloc[0],
     }
     for role, cell in roles.items():
-        if cell is not None:
-            yield from cell_numbers(f"unified/{role}", cell)
+        yield from cell_numbers(f"unified/{role}", cell)
     beaten = int((causal.bits_per_byte < roles["ngram"].bits_per_byte).sum())
     yield Number("unified/causal_cells", len(causal), "count", "aggregate")
     yield Number("unified/causal_cells_better_than_ngram", beaten, "count", "aggregate")
-    speed = roles["fastest"].tokens_per_s / roles["dense"].tokens_per_s
+    fastest = roles["fastest"]
+    own_dense = dense[dense.dense_width == fastest.dense_width].iloc[0]
+    speed = fastest.tokens_per_s / own_dense.tokens_per_s
     yield Number("unified/fastest_over_dense_speed", speed, "share", "aggregate")
 
 
@@ -167,10 +178,11 @@ def main() -> None:
     path_argument(arguments, *SOURCES, "out")
     given = arguments.parse_args()
     paths: dict[str, Path] = {name: getattr(given, name) for name in SOURCES}
-    read = {n: json.loads(paths[n].read_text()) for n in ("meta", "run", "throughput")}
+    read = {n: json.loads(paths[n].read_text()) for n in ("meta", "run", "throughput", "ngram")}
     numbers = [
         *study_numbers(json.loads(given.spec), read["meta"]),
-        *environment_numbers(read["run"], read["throughput"]),
+        *environment_numbers(pd.read_csv(given.summary), read["run"], read["throughput"]),
+        Number("ngram/train_tokens", read["ngram"]["train_tokens"], "count", "ngram"),
         *unified_numbers(pd.read_csv(given.aggregate)),
         *capacity_numbers(pd.read_csv(given.microbench)),
     ]

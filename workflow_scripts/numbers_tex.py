@@ -2,7 +2,7 @@ r"""Turn the numbers into TeX macros, typeset by unit: \val{key}."""
 
 import json
 
-from moe_core.measure.typeset import typeset
+from moe_core.figures.typeset import typeset
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from moe_core.measure.style import (
+from moe_core.figures.style import (
     COLUMN_INCHES,
     LineEnd,
     label_ends,
@@ -16,7 +16,7 @@ from moe_core.measure.style import (
     use_print_style,
 )
 from moe_core.model.config import TransformerConfig
-from moe_core.study import dense_width
+from moe_core.runs import dense_width
 from workflow_scripts.command import parser, path_argument, run
 
 

@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import load_file, save
 
 from moe_core.corpus.batches import evaluation_windows, open_split, read_meta
+from moe_core.errors import StudyError
 from moe_core.model.transformer import build
 from moe_core.provenance import write_atomic
-from moe_core.study import RunSpec
+from moe_core.runs import RunSpec
 from moe_core.training.process import prepare_process
 from workflow_scripts.command import parser, path_argument, run
 
@@ -32,13 +33,19 @@ def main() -> None:
     given = arguments.parse_args()
     summary = json.loads((given.run / "summary.json").read_text())
     spec = RunSpec.model_validate(summary["spec"])
-    prepare_process("cpu", spec.threads)
+    prepare_process("cpu", threads=1)
     seq_len = spec.training.seq_len
     counts_V = torch.tensor(read_meta(given.tokens)["splits"]["train"]["counts"])
     model = trained_model(given.run, counts_V, spec)
     windows = evaluation_windows(
         open_split(given.tokens, "test"), seq_len, given.count + seq_len - 1, "test"
     )
+    if windows.inputs_NS.numel() < given.count:
+        raise StudyError(
+            "capacity.tokens",
+            f"the test split fills {windows.inputs_NS.numel()} tokens, not {given.count}",
+            "lower it in the scale, or give more stories",
+        )
     batches = windows.inputs_NS.split(spec.training.batch_size)
     logits_TE = torch.cat([model(batch, dropless=True)[1][-1].logits_TE for batch in batches])
     write_atomic(given.out, save({"logits_TE": logits_TE[: given.count].contiguous()}))

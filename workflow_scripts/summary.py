@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from moe_core.measure.style import CONTROLS
+from moe_core.errors import StudyError
+from moe_core.figures.style import CONTROLS
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
-from moe_core.study import RunSpec, dense_width, model_slug
+from moe_core.routing.drop_policy import CAUSAL_POLICIES
+from moe_core.runs import RunSpec, dense_width, model_slug
 from workflow_scripts.command import parser, path_argument, run
 
 ROUTING = (
@@ -34,7 +36,9 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "cell": model_slug(spec.model),
         "strategy": strategy,
         "label": declared.get("label", CONTROLS["dense"]),
-        "causal": declared["causal"],
+        # a strategy is as causal as the policy that drops its tokens
+        "causal": declared["causal"] and (not moe or moe.drop_policy in CAUSAL_POLICIES),
+        "drop_policy": moe.drop_policy if moe else None,
         "num_experts": moe.num_experts if moe else None,
         "top_k": moe.top_k if moe else None,
         "capacity_factor": moe.capacity_factor if moe else None,
@@ -46,9 +50,9 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "loss_nats": test["loss"],
         "bits_per_byte_at_capacity": test.get("bits_per_byte_at_capacity"),
         **{key: test.get(key) for key in ROUTING},
-        "params_total": summary["params_total"],
-        "params_active": summary["params_active"],
-        "train_flops_per_token": summary["train_flops_per_token"],
+        "params_total": timed["params_total"],
+        "params_active": timed["params_active"],
+        "train_flops_per_token": timed["train_flops_per_token"],
         "tokens_per_s": timed["tokens_per_s"],
         "tokens_per_s_min": min(rates),
         "tokens_per_s_max": max(rates),
@@ -57,16 +61,32 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "shape": timed["shape"],
         "code": summary["code"],
         "commit": summary["environment"]["commit"],
+        "dirty": summary["environment"]["dirty"],
+        "torch": summary["environment"]["packages"]["torch"],
+        "device_name": summary["process"]["device_name"],
+        "test_stories": test["stories"],
+        "test_bytes": test["bytes"],
     }
+
+
+def same_machine(timings: list[dict]) -> None:
+    """Refuse to set rates side by side that were taken on different machines or threads."""
+    settings = {json.dumps(timed["process"], sort_keys=True) for timed in timings}
+    if len(settings) > 1:
+        raise StudyError(
+            "throughput",
+            f"timed under {len(settings)} settings: {'; '.join(sorted(settings))}",
+            "delete results/throughput and run again with one number of --cores",
+        )
 
 
 def ngram_row(ngram: dict) -> dict[str, object]:
     """The row of the control that is not a neural network."""
     test = ngram["test"]
     return {
-        "cell": f"ngram{ngram['spec']['order']}",
+        "cell": f"ngram{ngram['order']}",
         "strategy": "ngram",
-        "label": f"{ngram['spec']['order']}-gram",
+        "label": f"{ngram['order']}-gram",
         "causal": True,
         "bits_per_byte": test["bits_per_byte"],
         "perplexity": test["perplexity"],
@@ -83,6 +103,7 @@ def main() -> None:
     path_argument(arguments, "ngram", "out")
     given = arguments.parse_args()
     timings = [json.loads(path.read_text()) for path in given.throughput]
+    same_machine(timings)
     timing_of = {timed["shape"]: timed for timed in timings}
     summaries = [json.loads(path.read_text()) for path in given.runs]
     rows = [run_row(s, timing_of[given.shape_of[s["run"]]]) for s in summaries]

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from moe_core.measure.style import order
-from moe_core.measure.typeset import escape, typeset
+from moe_core.figures.style import order
+from moe_core.figures.typeset import escape, typeset
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
 from workflow_scripts.command import parser, path_argument, run
@@ -39,6 +39,7 @@ def unified_table(aggregate: pd.DataFrame) -> str:
                 typeset(cell.tokens_per_s, "rate"),
                 typeset(cell.mfu, "share"),
                 typeset(cell.drop_rate, "share"),
+                typeset(cell.token_drop_rate, "share"),
                 typeset(cell.load_cv, "ratio"),
                 typeset(cell.router_entropy_nats, "ratio"),
                 typeset(cell.n, "count"),
@@ -48,15 +49,16 @@ def unified_table(aggregate: pd.DataFrame) -> str:
     return rf"""\begin{{table*}}
   \caption{{The unified experiment: final checkpoints on test stories, means over paired seeds with
     95\,\% intervals. Difference: bits per byte less the dense model of equal active FLOPs, paired
-    by seed. Drop rate and load CV: a pass at the capacity of training; quality: dropless.
+    by seed. Drop rate, unserved tokens (no expert took them) and load CV: a pass at the capacity of
+    training; quality: dropless. Expert choice has CV 0 by rule.
     $\dagger$ reads later tokens of its sequence: not ranked.}}
   \label{{tab:unified}}
   \centering
   \footnotesize
-  \begin{{tabular}}{{@{{}}lrrllrrrrrr@{{}}}}
+  \begin{{tabular}}{{@{{}}lrrllrrrrrrr@{{}}}}
     \toprule
     Strategy & $k$ & CF & Bits per byte & Difference to dense & Tokens/s & MFU & Drop rate &
-      Load CV & Entropy (nats) & $n$ \\
+      Unserved & Load CV & Entropy (nats) & $n$ \\
     \midrule
     {body}
     \bottomrule

@@ -8,7 +8,7 @@ import torch
 from moe_core.corpus.batches import open_split, read_meta
 from moe_core.model.transformer import build
 from moe_core.provenance import environment, write_atomic
-from moe_core.study import ShapeSpec, shape_id
+from moe_core.runs import ShapeSpec, shape_id
 from moe_core.training.config import TrainingConfig
 from moe_core.training.loop import Trainer
 from moe_core.training.process import prepare_process

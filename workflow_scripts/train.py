@@ -9,10 +9,9 @@ import torch
 from safetensors.torch import save
 
 from moe_core.corpus.batches import evaluation_windows, open_split, read_meta
-from moe_core.model.flops import cost
 from moe_core.model.transformer import build
 from moe_core.provenance import canonical_json, environment, write_atomic
-from moe_core.study import RunSpec, run_id
+from moe_core.runs import RunSpec, run_id
 from moe_core.training.loop import Trainer, measure, train
 from moe_core.training.process import prepare_process
 from workflow_scripts.command import parser, path_argument, run
@@ -58,8 +57,6 @@ def main() -> None:
 
     train(trainer, valid, report)
     final = measure(trainer, test)
-    active = final.get("assignments_per_token", 1.0)
-    counted = cost(spec.model, counts_V.numel(), config.seq_len, active)
     summary = {
         "run": name,
         "spec": spec.model_dump(mode="json"),
@@ -68,9 +65,6 @@ def main() -> None:
         "environment": environment(),
         "process": process.as_dict(),
         "test": final | {"stories": test.stories, "bytes": test.bytes},
-        "params_total": counted.params_total,
-        "params_active": counted.params_active,
-        "train_flops_per_token": counted.train_flops_per_token,
     }
     tensors = {k: v.contiguous().cpu() for k, v in trainer.model.state_dict().items()}
     if spec.model.tied_head:

@@ -1,0 +1,1 @@
+"""Measures of routing and text, statistics, controls and the capacity benchmark."""

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from moe_core.routing.drop_policy import DropPolicy
 from moe_core.strict import Strict
 
 Activation = Literal["swiglu", "gelu"]
-DropPolicy = Literal["position", "probability", "random", "none"]
 
 
 class MoEConfig(Strict):

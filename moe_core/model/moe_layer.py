@@ -72,6 +72,6 @@ class MoELayer(nn.Module):
         )
         logits_TE = self.router(x_TD) if self.router is not None else None
         routing = self.strategy.route(logits_TE, context)  # type: ignore[arg-type]
-        if self.strategy.group == "token" and not dropless:
+        if not (self.strategy.fills_capacity or dropless):
             routing = limit_capacity(routing, capacity, group_size, config.drop_policy, generator)
         return dispatch(x_TD, routing, self.experts), RoutedLayer(routing, logits_TE)

@@ -10,6 +10,7 @@ from moe_core.model.config import TransformerConfig
 from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import MoELayer, RoutedLayer
 from moe_core.random_streams import stream
+from moe_core.routing import registry
 
 
 class Attention(nn.Module):
@@ -92,6 +93,13 @@ class Transformer(nn.Module):
         self.head = nn.Linear(config.dim, vocab_size, bias=False)
         if config.tied_head:
             self.head.weight = self.embedding.weight
+
+    def drops_tokens(self) -> bool:
+        """Whether capacity can drop what a strategy chose."""
+        moe = self.config.moe
+        if moe is None or moe.drop_policy == "none":
+            return False
+        return not registry.load(moe.strategy).fills_capacity
 
     def forward(
         self,

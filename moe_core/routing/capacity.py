@@ -1,15 +1,13 @@
 """Capacity: how many tokens of a routing group an expert takes, and who is dropped."""
 
 import math
-from typing import Literal
 
 import torch
 from scipy.special import ndtr
 from torch import Tensor
 
+from moe_core.routing.drop_policy import DropPolicy
 from moe_core.routing.routing import Routing
-
-DropPolicy = Literal["position", "probability", "random", "none"]
 
 
 def slots_per_expert(capacity_factor: float, top_k: int, group_size: int, num_experts: int) -> int:

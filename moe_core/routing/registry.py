@@ -43,7 +43,8 @@ def declaration(name: str) -> MappingProxyType[str, Any]:
             ):
                 literals = [k for k in keywords if k.arg not in (None, "route", "table")]
                 found = {str(k.arg): ast.literal_eval(k.value) for k in literals}
-                defaults = {"min_top_k": 1, "max_top_k": None, "reads_logits": True}
+                defaults: dict[str, Any] = {"min_top_k": 1, "max_top_k": None}
+                defaults |= {"fills_capacity": False, "reads_logits": True}
                 return MappingProxyType(defaults | found)
     raise ValueError(f"{path}: no `STRATEGY = Strategy(...)` with literal keywords found")
 

@@ -34,9 +34,11 @@ class Strategy:
     label: name in figures and tables. source: paper and equation. causal: does the rule, with
     capacity in token-major order, keep later tokens from changing earlier outputs? group: what
     one decision looks at. router_gradient: what trains the router: the task loss through the
-    combine weights, the balance loss alone, or nothing. min_top_k, max_top_k: legal K.
-    reads_logits: False where there is no router network at all. route: logits_TE (or None where
-    reads_logits is False) and context to Routing. table: token counts_V, E and K to table_VK.
+    combine weights, the balance loss alone, or nothing. route: logits_TE (or None where
+    reads_logits is False) and context to Routing. min_top_k, max_top_k: legal K. fills_capacity:
+    experts take exactly C tokens by rule, so that no capacity is applied afterwards.
+    reads_logits: False where there is no router network. table: token counts_V, E and K to
+    table_VK.
     """
 
     label: str
@@ -47,5 +49,6 @@ class Strategy:
     route: Callable[[Tensor, RouteContext], Routing]
     min_top_k: int = 1
     max_top_k: int | None = None
+    fills_capacity: bool = False
     reads_logits: bool = True
     table: Callable[[Tensor, int, int], Tensor] | None = None

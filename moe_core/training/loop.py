@@ -141,7 +141,10 @@ def train(
 
 
 def measure(trainer: Trainer, windows: EvaluationWindows) -> dict[str, Any]:
-    """Quality dropless, then drops and load in a second pass at the capacity of training."""
+    """Quality dropless, then drops and load in a second pass at the capacity of training.
+
+    One pass serves both where capacity drops nothing.
+    """
 
     def run(dropless: bool) -> Any:
         return evaluate(
@@ -156,5 +159,8 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> dict[str, Any]:
     quality, routing = run(dropless=True)
     if routing is None:
         return asdict(quality)
-    limited, routing = run(dropless=False)
+    if trainer.model.drops_tokens():
+        limited, routing = run(dropless=False)
+    else:
+        limited = quality
     return asdict(quality) | {"bits_per_byte_at_capacity": limited.bits_per_byte} | asdict(routing)

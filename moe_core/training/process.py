@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from moe_core.errors import StudyError
+from moe_core.provenance import cpu_name
 
 FP32_TOLERANCE = 1e-3  # of a 512-long product of unit normals; true bf16 is off by 1e-1
 
@@ -21,6 +22,7 @@ class ProcessSettings:
     """What was set, as reported in summaries."""
 
     device: str
+    device_name: str
     threads: int
     fp32_matmul: str
     heap_kept: bool
@@ -36,7 +38,8 @@ def prepare_process(device: str, threads: int) -> ProcessSettings:
         raise StudyError("device", "cuda asked for, but torch sees no GPU", "set device: cpu")
     torch.set_num_threads(threads)
     waiting = os.environ.get("OMP_WAIT_POLICY", "default")
-    return ProcessSettings(device, threads, _fast_fp32_matmul(), _keep_heap(), waiting)
+    name = torch.cuda.get_device_name() if device == "cuda" else cpu_name()
+    return ProcessSettings(device, name, threads, _fast_fp32_matmul(), _keep_heap(), waiting)
 
 
 def _fast_fp32_matmul() -> str:

@@ -54,9 +54,10 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
         kept += sum(int(layer.routing.kept_A.sum()) for layer in trainer.layers)
         tokens += sum(layer.routing.num_tokens for layer in trainer.layers)
     assignments = kept / tokens if tokens else 1.0
-    counted = cost(
-        trainer.model.config, trainer.model.head.out_features, config.seq_len, assignments
-    )
+    model, vocab_size = trainer.model.config, trainer.model.head.out_features
+    counted = cost(model, vocab_size, config.seq_len, assignments)
+    # parameters that a token uses do not depend on how many assignments were dropped
+    active = cost(model, vocab_size, config.seq_len, model.moe.top_k if model.moe else 1)
     step_s = statistics.median(seconds)
     batch_tokens = config.batch_size * config.seq_len
     peak = max(peaks)
@@ -76,7 +77,7 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
         mfu=mfu,
         assignments_per_token=assignments,
         params_total=counted.params_total,
-        params_active=counted.params_active,
+        params_active=active.params_active,
     )
 
 
@@ -84,7 +85,7 @@ def matmul_peak(trainer: Trainer, products: int = 8) -> float:
     """FLOP/s of square products in the precision of the run, best of a few."""
     dtype = torch.float32 if trainer.config.precision == "fp32" else torch.bfloat16
     side = PEAK_SIDE if trainer.device == "cpu" else 8 * PEAK_SIDE
-    a, b = (torch.ones(side, side, device=trainer.device, dtype=dtype) for _ in range(2))
+    a, b = (torch.randn(side, side, device=trainer.device, dtype=dtype) for _ in range(2))
     out = torch.empty_like(a)
     best = float("inf")
     for _ in range(products):

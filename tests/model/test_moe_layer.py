@@ -1,6 +1,5 @@
 """The layer against plain float64 loops over each rule, and against Mixtral."""
 
-import heapq
 from collections import Counter
 
 import pytest
@@ -59,19 +58,8 @@ def ranked(z_E: Tensor) -> list[int]:
     return sorted(range(E), key=z_E.tolist().__getitem__, reverse=True)
 
 
-def hash_rule(k: int) -> dict[int, list[int]]:
-    """Ids by falling count, each to the k experts with the least text so far."""
-    heap, table = [(0, e) for e in range(E)], {}
-    for v in sorted(range(V), key=lambda v: -int(COUNTS_V[v])):
-        least = [heapq.heappop(heap) for _ in range(k)]
-        table[v] = [e for _, e in least]
-        for load, e in least:
-            heapq.heappush(heap, (load + int(COUNTS_V[v]), e))
-    return table
-
-
-def token_choice_rule(strategy: str, z_E: Tensor, token_id: int, k: int) -> Chosen:
-    """Experts and weights of one token, best first."""
+def token_choice_rule(strategy: str, z_E: Tensor, k: int, hashed: list[int]) -> Chosen:
+    """Experts and weights of one token, best first; hashed: its id's row of the fixed table."""
     match strategy:
         case "top1":
             best = ranked(z_E)[0]
@@ -83,7 +71,7 @@ def token_choice_rule(strategy: str, z_E: Tensor, token_id: int, k: int) -> Chos
             total = sum(z_E[e].exp() for e in chosen)
             return [(e, z_E[e].exp() / total) for e in chosen]
         case "hash":
-            return [(e, torch.tensor(1 / k)) for e in hash_rule(k)[token_id]]
+            return [(e, torch.tensor(1 / k)) for e in hashed]
     raise NotImplementedError(strategy)
 
 
@@ -107,8 +95,9 @@ def reference_output(
     if strategy == "expert_choice":
         chosen, limited = expert_choice_rule(z_TE, capacity), False
     else:
+        table = layer.table_VK.tolist() if layer.table_VK is not None else [[]] * V
         chosen = [
-            token_choice_rule(strategy, z_TE[t], int(token_id_T[t]), config.top_k)
+            token_choice_rule(strategy, z_TE[t], config.top_k, table[token_id_T[t]])
             for t in range(B * S)
         ]
     taken: Counter[tuple[int, int]] = Counter()

@@ -25,5 +25,6 @@ STRATEGY = Strategy(
     causal=False,
     group="sequence",
     router_gradient="task",
+    fills_capacity=True,
     route=route,
 )

@@ -8,18 +8,23 @@ from moe_core.routing.strategy import RouteContext, Strategy
 
 
 def balanced_table(counts_V: Tensor, num_experts: int, top_k: int) -> Tensor:
-    """Frequency-balanced table_VK: ids by falling count, each to the k least loaded experts.
+    """Frequency-balanced table_VK: ids by falling count, each to k lightly loaded experts.
 
     counts_V: occurrences of each id in the training split. (Hash Layers, arXiv 2106.04426,
-    section 3.2, balanced assignment.)
+    section 3.2, balanced assignment.) Loads are compared with a random handicap below the id's
+    own count: without it the k experts that one id chose stay equally loaded, choose alike ever
+    after, and act as one expert of k times the width.
     """
+    draw = torch.Generator().manual_seed(0)
     table_VK = torch.empty(counts_V.numel(), top_k, dtype=torch.int64)
     load_E = torch.zeros(num_experts, dtype=torch.int64)
     for token in torch.sort(counts_V, descending=True, stable=True).indices.tolist():
-        chosen_K = torch.sort(load_E, stable=True).indices[:top_k]
-        table_VK[token] = chosen_K
         # a token that was never seen still takes a place, or all such tokens would share one
-        load_E[chosen_K] += counts_V[token].clamp(min=1)
+        count = counts_V[token].clamp(min=1)
+        handicap_E = torch.rand(num_experts, generator=draw, dtype=torch.float64)
+        chosen_K = (load_E + count * handicap_E).topk(top_k, largest=False).indices
+        table_VK[token] = chosen_K
+        load_E[chosen_K] += count
     return table_VK
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from moe_core.measure.style import (
+from moe_core.figures.style import (
     MARKERS,
     PAGE_INCHES,
     LineEnd,

@@ -1,6 +1,7 @@
 """One source of colours, markers, labels and order for every figure and table."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,11 +13,19 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from moe_core.provenance import write_atomic
 from moe_core.routing import registry
 
 COLUMN_INCHES, PAGE_INCHES = 3.5, 7.16  # IEEEtran column and text width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "*")
 CONTROLS = {"dense": "dense", "ngram": "5-gram"}
+# places are given once, so that a new strategy never changes how another one looks
+PLACES = ("expert_choice", "hash", "softk", "top1", "topk_hard")
+
+
+def strategies() -> list[str]:
+    """All strategies in drawing order: those with a place, then the others by name."""
+    return [*PLACES, *(name for name in registry.names() if name not in PLACES)]
 
 
 @dataclass(frozen=True)
@@ -30,11 +39,11 @@ class Look:
 
 
 def look(name: str) -> Look:
-    """Colour-blind-safe, the same in every figure; a new strategy takes the next free place."""
+    """Colour-blind-safe, the same in every figure; a new strategy takes the next place."""
     if name in CONTROLS:
         grey = (0.0, 0.0, 0.0) if name == "dense" else (0.45, 0.45, 0.45)
         return Look(CONTROLS[name], grey, "o", hollow=False)
-    place = registry.names().index(name)
+    place = strategies().index(name)
     palette = [c for i, c in enumerate(sns.color_palette("colorblind")) if i != 7]  # 7 is grey
     declared = registry.declaration(name)
     return Look(
@@ -46,8 +55,8 @@ def look(name: str) -> Look:
 
 
 def order(names: list[str]) -> list[str]:
-    """Strategies as in the registry, then the controls."""
-    known = [*registry.names(), *CONTROLS]
+    """Strategies in drawing order, then the controls."""
+    known = [*strategies(), *CONTROLS]
     return sorted(set(names), key=known.index)
 
 
@@ -106,6 +115,12 @@ def _apart(heights: list[float], gap: float) -> list[float]:
 
 def save(figure: Figure, pdf: Path, png: Path) -> None:
     """Write both formats, without dates, so that equal data gives equal bytes."""
-    figure.savefig(pdf, metadata={"CreationDate": None, "ModDate": None})
-    figure.savefig(png, metadata={"Software": None})
+    metadata: dict[str, dict[str, None]] = {
+        "pdf": {"CreationDate": None, "ModDate": None},
+        "png": {"Software": None},
+    }
+    for kind, path in (("pdf", pdf), ("png", png)):
+        drawn = BytesIO()
+        figure.savefig(drawn, format=kind, metadata=metadata[kind])
+        write_atomic(path, drawn.getvalue())
     plt.close(figure)

@@ -1,0 +1,89 @@
+"""Rows of the table of runs: what a training or timing job needs, its id, and its JSON.
+
+Apart from ``study``, so that a change to how a configuration is read leaves results as they are.
+Free of torch.
+"""
+
+from moe_core.model.config import TransformerConfig
+from moe_core.provenance import canonical_json, data_digest
+from moe_core.routing import registry
+from moe_core.strict import Strict
+from moe_core.training.config import Device, Precision, ThroughputConfig, TrainingConfig
+
+
+class RunSpec(Strict):
+    """One row of the table of runs: all that a training job needs, besides the tokens."""
+
+    tokens: str
+    seed: int
+    device: Device
+    threads: int
+    model: TransformerConfig
+    training: TrainingConfig
+
+
+class ShapeSpec(Strict):
+    """What the speed of a run depends on; runs that differ in seed or rates share one."""
+
+    tokens: str
+    device: Device
+    model: TransformerConfig
+    batch_size: int
+    seq_len: int
+    precision: Precision
+    compile: bool
+    throughput: ThroughputConfig
+
+
+def canonical(spec: Strict) -> str:
+    """The one JSON text of a row."""
+    return canonical_json(spec.model_dump(mode="json"))
+
+
+def model_slug(model: TransformerConfig) -> str:
+    """Readable name of a model, e.g. ``softk-e8k2-cf1.25``."""
+    if model.moe is None:
+        return f"dense-f{model.ffn_hidden}"
+    moe = model.moe
+    limit = "dropless" if moe.drop_policy == "none" else f"cf{moe.capacity_factor:g}"
+    return f"{moe.strategy}-e{moe.num_experts}k{moe.top_k}-{limit}"
+
+
+def run_id(spec: RunSpec) -> str:
+    """Slug and hash of a run. Looked up, never parsed."""
+    digest = data_digest(spec.model_dump(mode="json"))[:10]
+    return f"{model_slug(spec.model)}-s{spec.seed}-{digest}"
+
+
+def shape_id(spec: ShapeSpec) -> str:
+    """Slug and hash of a shape."""
+    return f"{model_slug(spec.model)}-{data_digest(spec.model_dump(mode='json'))[:10]}"
+
+
+def shape_of(run: RunSpec, timing: ThroughputConfig) -> ShapeSpec:
+    """The shape that times a run."""
+    training = run.training
+    return ShapeSpec(
+        tokens=run.tokens,
+        device=run.device,
+        model=run.model,
+        batch_size=training.batch_size,
+        seq_len=training.seq_len,
+        precision=training.precision,
+        compile=training.compile,
+        throughput=timing,
+    )
+
+
+def dense_width(model: TransformerConfig) -> int:
+    """Hidden width of the dense layer with the active FLOPs of a model's experts.
+
+    A token reaches K experts of width F, before drops, or cf * K on average (at most E) where
+    experts fill their capacity.
+    """
+    if model.moe is None:
+        return model.ffn_hidden
+    moe = model.moe
+    if not registry.declaration(moe.strategy)["fills_capacity"]:
+        return moe.top_k * model.ffn_hidden
+    return round(min(moe.top_k * moe.capacity_factor, moe.num_experts) * model.ffn_hidden)
