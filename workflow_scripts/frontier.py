@@ -5,7 +5,7 @@ import pandas as pd
 from adjustText import adjust_text
 from matplotlib.axes import Axes
 
-from moe_core.figures.style import COLUMN_INCHES, look, save, use_print_style
+from moe_core.figures.style import COLUMN_INCHES, look, point_text, save, use_print_style
 from workflow_scripts.command import parser, path_argument, run
 
 
@@ -19,7 +19,7 @@ def point_label(cell: pd.Series) -> str:
     """Label of a point: strategy with its capacity factor, or the dense width."""
     if cell.strategy == "dense":
         return f"dense, F={cell.ffn_hidden:.0f}"
-    return f"{cell.label} {cell.capacity_factor:g}"
+    return f"{cell.label}, cf {cell.capacity_factor:g}"
 
 
 def draw_control(axes: Axes, row: pd.Series) -> None:
@@ -69,7 +69,7 @@ def main() -> None:
             markersize=5,
             elinewidth=0.6,
         )
-        labels.append(axes.text(x, y, point_label(cell), color=style.color, fontsize=6))
+        labels.append(point_text(axes, x, y, point_label(cell), style.color))
         xs.append(x)
         ys.append(y)
     for _, row in ngram.iterrows():

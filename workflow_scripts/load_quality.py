@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from adjustText import adjust_text
 
-from moe_core.figures.style import COLUMN_INCHES, look, order, save, use_print_style
+from moe_core.figures.style import COLUMN_INCHES, look, order, point_text, save, use_print_style
 from workflow_scripts.command import parser, path_argument, run
 
 
@@ -31,8 +31,8 @@ def main() -> None:
                 facecolor="white" if style.hollow else style.color,
                 edgecolor=style.color,
             )
-            text = f"{style.label} {capacity_factor:g}"
-            labels.append(axes.text(x, y, text, color=style.color, fontsize=6))
+            text = f"{style.label}, cf {capacity_factor:g}"
+            labels.append(point_text(axes, x, y, text, style.color))
     axes.set(xlabel="load CV before dropping", ylabel="test bits per byte")
     figure.canvas.draw()
     adjust_text(

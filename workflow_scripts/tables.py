@@ -55,6 +55,7 @@ def unified_table(aggregate: pd.DataFrame) -> str:
   \label{{tab:unified}}
   \centering
   \footnotesize
+  \setlength{{\tabcolsep}}{{4.2pt}}
   \begin{{tabular}}{{@{{}}lrrllrrrrrrr@{{}}}}
     \toprule
     Strategy & $k$ & CF & Bits per byte & Difference to dense & Tokens/s & MFU & Drop rate &

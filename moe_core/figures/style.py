@@ -10,12 +10,15 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
 
+Color = tuple[float, float, float]
 COLUMN_INCHES, PAGE_INCHES = 3.5, 7.16  # IEEEtran column and text width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "*")
 CONTROLS = {"dense": "dense", "ngram": "5-gram"}
@@ -33,7 +36,7 @@ class Look:
     """How one strategy or control is drawn; hollow: it reads the future, so it is not ranked."""
 
     label: str
-    color: tuple[float, float, float]
+    color: Color
     marker: str
     hollow: bool
 
@@ -81,7 +84,7 @@ class LineEnd:
     """Where a line ends, in data coordinates, and what to call it there."""
 
     label: str
-    color: tuple[float, float, float]
+    color: Color
     x: float
     y: float
 
@@ -102,6 +105,12 @@ def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": end.color, "lw": 0.4},
         )
+
+
+def point_text(axes: Axes, x: float, y: float, text: str, color: Color) -> Text:
+    """The name of a point, legible where it crosses lines; adjust_text may move it."""
+    halo = patheffects.withStroke(linewidth=1.8, foreground="white")
+    return axes.text(x, y, text, color=color, fontsize=6, path_effects=[halo])
 
 
 def _apart(heights: list[float], gap: float) -> list[float]:
