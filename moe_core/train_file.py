@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from moe_core.corpus.batches import TokenSplit, evaluation_windows
+from moe_core.corpus.batches import TokenCorpus, TokenSplit
 from moe_core.corpus.sources import file_stories
-from moe_core.corpus.splits import read_stories, write_splits
+from moe_core.corpus.splits import SPLITS, read_stories, write_splits
 from moe_core.corpus.tokenization import (
     character_tokenizer,
     encode_stories,
@@ -17,11 +17,10 @@ from moe_core.corpus.tokenization import (
     vocabulary_size,
 )
 from moe_core.errors import StudyError
-from moe_core.model.transformer import build
-from moe_core.runs import RunSpec
+from moe_core.runs import RunSpec, run_id
 from moe_core.study import Study
-from moe_core.training.loop import Trainer, measure, train
 from moe_core.training.process import prepare_process
+from moe_core.training.run import train_run
 
 
 def first_run(study: Study, strategy: str) -> RunSpec:
@@ -33,44 +32,34 @@ def first_run(study: Study, strategy: str) -> RunSpec:
     raise StudyError("experiments.unified.strategies", f"{strategy!r} is not among them")
 
 
-def train_file(text: Path, spec: RunSpec) -> dict[str, Any]:
-    """Split, tokenize by characters, train as ``spec`` says; test measures of the result."""
-    if not text.is_file():
-        raise StudyError("text", f"no file {str(text)!r}")
-    prepare_process(spec.device, spec.threads)
-    config = spec.training
+def character_corpus(text: Path) -> TokenCorpus:
+    """Stories of a file, split and encoded by characters, in memory."""
+    splits, digests, counts_V = {}, {}, torch.empty(0)
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_splits(file_stories([text], "text"), folder, 0.05, 0.05)
         tokenizer = character_tokenizer(read_stories(folder / "train.jsonl"))
-        dtype = token_dtype(vocabulary_size(tokenizer))
-        splits, counts_V = {}, torch.empty(0)
-        for name in ("train", "valid", "test"):
+        for name in SPLITS:
             path = folder / f"{name}.bin"
             encoded = encode_stories(tokenizer, read_stories(folder / f"{name}.jsonl"), path)
             splits[name] = TokenSplit(
-                np.fromfile(path, dtype=dtype),
+                np.fromfile(path, dtype=token_dtype(vocabulary_size(tokenizer))),
                 np.asarray(encoded.tokens_per_story, dtype=np.int64),
                 np.asarray(encoded.bytes_per_story, dtype=np.int64),
             )
+            digests[name] = encoded.sha256
             if name == "train":
                 counts_V = torch.from_numpy(encoded.counts_V)
-    valid = evaluation_windows(splits["valid"], config.seq_len, config.valid_tokens, "valid")
-    test = evaluation_windows(splits["test"], config.seq_len, config.test_tokens, "test")
-    trainer = Trainer(
-        build(spec.model, counts_V, spec.seed),
-        splits["train"].tokens,
-        config,
-        spec.seed,
-        spec.device,
-    )
+    return TokenCorpus(splits, counts_V, digests)
 
-    def report(row: dict[str, Any], rate: float) -> None:
-        print(
-            f"step {row['step']}/{config.steps}  valid {row['bits_per_byte']:.3f} bits/byte  "
-            f"{rate:,.0f} tokens/s",
-            flush=True,
-        )
 
-    train(trainer, valid, report)
-    return measure(trainer, test)
+def train_file(text: Path, spec: RunSpec) -> dict[str, Any]:
+    """Train as ``spec`` says on the stories of a file; measures on its test stories.
+
+    Raises StudyError for a file that is missing, malformed or too small.
+    """
+    if not text.is_file():
+        raise StudyError("text", f"no file {str(text)!r}")
+    prepare_process(spec.device, spec.threads)
+    corpus = character_corpus(text)
+    return train_run(run_id(spec), spec.model, spec.training, spec.seed, spec.device, corpus).test

@@ -3,7 +3,7 @@
 import json
 import math
 
-from moe_core.corpus.batches import evaluation_windows, open_split, read_meta
+from moe_core.corpus.batches import evaluation_windows, open_corpus
 from moe_core.measure.metrics import bits_per_byte
 from moe_core.measure.ngram import fit, nats
 from moe_core.provenance import environment, write_atomic
@@ -18,11 +18,11 @@ def main() -> None:
     path_argument(arguments, "tokens", "out")
     given = arguments.parse_args()
     spec = given.spec
-    meta = read_meta(given.tokens)
-    train = open_split(given.tokens, "train").tokens[: spec["max_train_tokens"]]
-    test = open_split(given.tokens, "test")
+    corpus = open_corpus(given.tokens)
+    train = corpus.splits["train"].tokens[: spec["max_train_tokens"]]
+    test = corpus.splits["test"]
     windows = evaluation_windows(test, spec["seq_len"], spec["test_tokens"], "test")
-    model = fit(train, meta["vocab_size"], ORDER)
+    model = fit(train, corpus.counts_V.numel(), ORDER)
     target_nats = nats(model, test.tokens[: windows.targets_NS.numel() + 1])
     counted = target_nats[windows.story_NS.flatten().numpy() >= 0]
     loss = float(counted.mean())

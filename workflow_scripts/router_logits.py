@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
-from moe_core.corpus.batches import evaluation_windows, open_split, read_meta
+from moe_core.corpus.batches import evaluation_windows, open_corpus
 from moe_core.errors import StudyError
 from moe_core.model.transformer import build
 from moe_core.provenance import write_atomic
@@ -35,11 +35,9 @@ def main() -> None:
     spec = RunSpec.model_validate(summary["spec"])
     prepare_process("cpu", threads=1)
     seq_len = spec.training.seq_len
-    counts_V = torch.tensor(read_meta(given.tokens)["splits"]["train"]["counts"])
-    model = trained_model(given.run, counts_V, spec)
-    windows = evaluation_windows(
-        open_split(given.tokens, "test"), seq_len, given.count + seq_len - 1, "test"
-    )
+    corpus = open_corpus(given.tokens)
+    model = trained_model(given.run, corpus.counts_V, spec)
+    windows = evaluation_windows(corpus.splits["test"], seq_len, given.count + seq_len - 1, "test")
     if windows.inputs_NS.numel() < given.count:
         raise StudyError(
             "capacity.tokens",

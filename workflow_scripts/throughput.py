@@ -3,9 +3,7 @@
 import json
 from dataclasses import asdict
 
-import torch
-
-from moe_core.corpus.batches import open_split, read_meta
+from moe_core.corpus.batches import open_corpus
 from moe_core.model.transformer import build
 from moe_core.provenance import environment, write_atomic
 from moe_core.runs import ShapeSpec, shape_id
@@ -44,10 +42,10 @@ def main() -> None:
         valid_tokens=1,
         test_tokens=1,
     )
-    counts_V = torch.tensor(read_meta(given.tokens)["splits"]["train"]["counts"])
+    corpus = open_corpus(given.tokens)
     trainer = Trainer(
-        build(spec.model, counts_V, seed=0),
-        open_split(given.tokens, "train").tokens,
+        build(spec.model, corpus.counts_V, seed=0),
+        corpus.splits["train"].tokens,
         config,
         seed=0,
         device=spec.device,

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,19 +22,30 @@ class TokenSplit:
     bytes_per_story: np.ndarray
 
 
-def read_meta(folder: Path) -> dict[str, Any]:
-    """``meta.json`` of a tokens folder."""
-    meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
-    return meta
+@dataclass(frozen=True)
+class TokenCorpus:
+    """Encoded splits by name, with counts_V of the training split and a digest of each."""
+
+    splits: dict[str, TokenSplit]
+    counts_V: Tensor
+    sha256: dict[str, str]
 
 
-def open_split(folder: Path, split: str) -> TokenSplit:
-    """Memory-map one split of a tokens folder."""
-    meta = read_meta(folder)
-    return TokenSplit(
-        np.memmap(folder / f"{split}.bin", dtype=token_dtype(meta["vocab_size"]), mode="r"),
-        np.asarray(meta["splits"][split]["tokens_per_story"], dtype=np.int64),
-        np.asarray(meta["splits"][split]["bytes_per_story"], dtype=np.int64),
+def open_corpus(folder: Path) -> TokenCorpus:
+    """Memory-map the splits of a tokens folder, as its ``meta.json`` describes them."""
+    meta = json.loads((folder / "meta.json").read_text())
+    dtype = token_dtype(meta["vocab_size"])
+    return TokenCorpus(
+        {
+            name: TokenSplit(
+                np.memmap(folder / f"{name}.bin", dtype=dtype, mode="r"),
+                np.asarray(split["tokens_per_story"], dtype=np.int64),
+                np.asarray(split["bytes_per_story"], dtype=np.int64),
+            )
+            for name, split in meta["splits"].items()
+        },
+        torch.tensor(meta["splits"]["train"]["counts"]),
+        {name: split["sha256"] for name, split in meta["splits"].items()},
     )
 
 

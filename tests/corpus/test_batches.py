@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from moe_core.corpus.batches import (
     TokenSplit,
     evaluation_windows,
-    open_split,
+    open_corpus,
     training_batch,
 )
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.splits import SPLITS
 from moe_core.corpus.tokenization import character_tokenizer, encode_stories
 from moe_core.errors import StudyError
+from moe_core.provenance import file_sha256
 
 torch.set_num_threads(1)
 
@@ -129,9 +130,14 @@ def test_split_on_disk_gives_back_its_stories(tmp_path: Path) -> None:
         meta["splits"][split] = {
             "tokens_per_story": encoded.tokens_per_story.tolist(),
             "bytes_per_story": encoded.bytes_per_story.tolist(),
+            "counts": encoded.counts_V.tolist(),
+            "sha256": encoded.sha256,
         }
     (tmp_path / "meta.json").write_text(json.dumps(meta))
-    opened = open_split(tmp_path, "valid")
+    corpus = open_corpus(tmp_path)
+    opened = corpus.splits["valid"]
+    assert corpus.counts_V.sum() == len(corpus.splits["train"].tokens)
+    assert corpus.sha256["train"] == file_sha256(tmp_path / "train.bin")
     windows = evaluation_windows(opened, 4, 100, "valid")
     targets, story = windows.targets_NS.flatten(), windows.story_NS.flatten()
     assert windows.stories == 2  # the third reaches past the last full window
