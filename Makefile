@@ -10,7 +10,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
-	  snakemake all $(ARGS) && echo "the report is report/report.pdf"; \
+	  snakemake all $(ARGS) && test -f report/report.pdf && \
+	  echo "the report is report/report.pdf"; \
 	else \
 	  snakemake data report_inputs $(ARGS) && \
 	  echo "all results are made; for the PDF install TeX (line above), then run make report"; \
@@ -68,7 +69,7 @@ lock: ## Resolve pyproject.toml anew into the two lock files
 	envs/lock.sh
 
 clean: ## Remove results and the report, keep the environment
-	rm -rf .snakemake report/report.pdf
+	rm -rf .snakemake report/report.pdf report.html
 	test ! -d results || find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 
 help: ## This list

@@ -3,7 +3,7 @@
 # Says what it installs. Without the right to, says in one line how to get it and exits 3.
 set -euo pipefail
 
-case "$1" in
+case "${1-}" in
 venv)
   packages=(python3-venv)
   "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null && exit 0

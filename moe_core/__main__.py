@@ -18,7 +18,12 @@ def main() -> None:
     """Parse and run one of the commands below."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `runs | head` is no error
     arguments = argparse.ArgumentParser(prog="python -m moe_core", description=__doc__)
-    arguments.add_argument("--config", type=Path, default=Path("config.yaml"))
+    arguments.add_argument(
+        "--config",
+        type=Path,
+        default=Path("config.yaml"),
+        help="configuration that runs, and the settings of train, are taken from",
+    )
     commands = arguments.add_subparsers(dest="command", required=True)
     commands.add_parser("strategies", help="list the strategies and what they declare")
     commands.add_parser("runs", help="list the runs of the configured study")

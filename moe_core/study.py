@@ -7,6 +7,7 @@ short hash of that JSON, so that equal rows of two experiments are one run. Free
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from moe_core.configuration import (
@@ -17,6 +18,7 @@ from moe_core.configuration import (
     arm_top_k,
     check,
 )
+from moe_core.errors import StudyError
 from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.provenance import canonical_json, data_digest
 from moe_core.runs import RunSpec, ShapeSpec, dense_width, run_id, shape_id, shape_of
@@ -88,6 +90,21 @@ def tokenizer_spec(tokenizer: TokenizerConfig) -> str:
     """All that the vocabulary depends on besides the stories, as canonical JSON."""
     options = None if tokenizer.kind == "char" else getattr(tokenizer, tokenizer.kind).model_dump()
     return canonical_json({"kind": tokenizer.kind, "options": options})
+
+
+def local_tokenizer(tokenizer: TokenizerConfig) -> list[str]:
+    """The file that a pretrained tokenizer is read from, if it is one.
+
+    Raises StudyError for the name of a .json file that does not exist.
+    """
+    name = tokenizer.pretrained.name
+    if tokenizer.kind != "pretrained":
+        return []
+    if Path(name).is_file():
+        return [name]
+    if name.endswith(".json"):
+        raise StudyError("tokenizer.pretrained.name", f"no file {name!r}")
+    return []
 
 
 def ngram_spec(study: Study) -> str:

@@ -29,7 +29,10 @@ def first_run(study: Study, strategy: str) -> RunSpec:
         spec = study.runs[run]
         if (spec.model.moe.strategy if spec.model.moe else "dense") == strategy:
             return spec
-    raise StudyError("experiments.unified.strategies", f"{strategy!r} is not among them")
+    chosen = ", ".join(study.config.experiments.unified.strategies)
+    raise StudyError(
+        "experiments.unified.strategies", f"{strategy!r} is not among {chosen}", "add it there"
+    )
 
 
 def character_corpus(text: Path) -> TokenCorpus:

@@ -14,6 +14,7 @@ from moe_core.runs import canonical
 from moe_core.study import (
     corpus_spec,
     load_study,
+    local_tokenizer,
     microbench_spec,
     ngram_spec,
     report_spec,
@@ -27,12 +28,7 @@ try:
         if study.corpus == "files"
         else []
     )
-    tokenizer_file = Path(study.config.tokenizer.pretrained.name)
-    tokenizer_files = (
-        [str(tokenizer_file)]
-        if study.config.tokenizer.kind == "pretrained" and tokenizer_file.is_file()
-        else []
-    )
+    tokenizer_files = local_tokenizer(study.config.tokenizer)
 except StudyError as error:
     sys.exit(f"config error: {error}")
 
@@ -68,7 +64,7 @@ def of_this_study(table, name):
     """A row of the table of runs or shapes."""
     if name not in table:
         raise WorkflowError(
-            f"{name} is not in this study: `python -m moe_core runs` lists it"
+            f"{name} is not in this study: see `python -m moe_core runs`"
         )
     return table[name]
 

@@ -17,9 +17,9 @@ def main() -> None:
     for key, number in numbers.items():
         text = typeset(number["value"], number["unit"])
         lines.append(rf"\expandafter\def\csname val@{key}\endcsname{{{text}}}")
-        if number["low"] is not None:
+        if number["n"] is not None:
             ends = (typeset(number[end], number["unit"]) for end in ("low", "high"))
-            interval = "[" + ", ".join(ends) + "]"
+            interval = f"[{', '.join(ends)}]" if number["n"] > 1 else "(none: one seed)"
             lines.append(rf"\expandafter\def\csname val@{key}/interval\endcsname{{{interval}}}")
     write_atomic(given.out, "\n".join(lines) + "\n")
 

@@ -10,8 +10,8 @@ from moe_core.errors import StudyError
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
-# the same sources give the same bytes
-FIXED_CLOCK = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
+# the same sources give the same bytes; error lines are not cut at 79 columns
+TEX = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
 
 
 def compile_report(sources: list[Path], generated: list[Path], log: Path) -> bytes:
@@ -32,7 +32,7 @@ def compile_report(sources: list[Path], generated: list[Path], log: Path) -> byt
             done = subprocess.run(
                 ["latexmk", "-pdf", "-halt-on-error", "-interaction=nonstopmode", "report.tex"],
                 cwd=scratch,
-                env=os.environ | FIXED_CLOCK,
+                env=os.environ | TEX,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

@@ -57,6 +57,12 @@ def matching_files(patterns: Iterable[str]) -> list[Path]:
         # a path that exists is meant as it stands, whatever characters it holds
         names = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)
         paths = [Path(name) for name in names if Path(name).is_file()]
+        if not paths and Path(pattern).is_dir():
+            raise StudyError(
+                "corpus.files.paths",
+                f"{pattern!r} is a folder",
+                f"write {pattern.rstrip('/')}/*.txt",
+            )
         if not paths:
             raise StudyError("corpus.files.paths", f"no file matches {pattern!r}")
         found.update(paths)

@@ -18,6 +18,12 @@ NOT_COPIED = shutil.ignore_patterns(
 def small_config() -> dict:
     """The default configuration with everything made small."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config |= {"scale": "quick", "device": "cpu"}
+    config["corpus"]["source"], config["tokenizer"]["kind"] = "builtin", "char"
+    config["experiments"]["unified"] = {
+        "strategies": ["top1", "topk_hard", "softk", "hash", "expert_choice"],
+        "drop_policy": "position",
+    }
     config["corpus"]["builtin"]["stories"] = 200
     config["corpus"]["valid_fraction"] = config["corpus"]["test_fraction"] = 0.1
     config["experiments"]["capacity"] |= {"num_experts": [8, 16], "capacity_factors": [1.0, 1.25]}

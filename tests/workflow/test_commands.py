@@ -40,6 +40,14 @@ def test_every_rule_with_a_script_is_named_like_it():
             "config error: corpus.sorce: unknown key (did you mean 'source'?)",
         ),
         (
+            "tokenizer={kind: pretrained, pretrained: {name: no/such.json}}",
+            "config error: tokenizer.pretrained.name: no file 'no/such.json'",
+        ),
+        (
+            "corpus={source: files, files: {paths: [report]}}",
+            "config error: corpus.files.paths: 'report' is a folder; write report/*.txt",
+        ),
+        (
             "corpus={source: files, files: {paths: [nowhere/*.txt]}}",
             "config error: corpus.files.paths: no file matches 'nowhere/*.txt'",
         ),

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -124,3 +126,19 @@ def test_a_missing_number_stops_the_report(finished):
     restored = finished.folder / "report/report.pdf"
     assert not restored.exists() or restored.read_bytes() == before
     assert finished.snakemake("--cores", "1", "report/report.pdf").returncode == 0
+
+
+def test_one_seed_has_no_interval_and_still_a_report(finished, tmp_path):
+    numbers = json.loads(finished.read("results/report/numbers.json"))
+    for number in numbers["numbers"].values():
+        if number["n"]:
+            number |= {"n": 1, "low": None, "high": None}
+    (tmp_path / "numbers.json").write_text(json.dumps(numbers))
+    command = ["-m", "workflow_scripts.numbers_tex", "--json", tmp_path / "numbers.json"]
+    command += ["--smoke", "true", "--out", tmp_path / "numbers.tex"]
+    subprocess.run([sys.executable, *command], cwd=finished.folder, check=True)
+    keys = r"val@(\S+?)\\endcsname"
+    text = (tmp_path / "numbers.tex").read_text()
+    several = finished.read("results/report/numbers.tex")
+    assert set(re.findall(keys, text)) == set(re.findall(keys, several))
+    assert r"bits_per_byte_minus_dense/interval\endcsname{(none: one seed)}" in text
