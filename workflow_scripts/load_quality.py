@@ -27,6 +27,7 @@ def main() -> None:
                 x,
                 y,
                 s=28,
+                zorder=5,  # above the halo of names
                 marker=style.marker,
                 facecolor="white" if style.hollow else style.color,
                 edgecolor=style.color,
