@@ -1,4 +1,4 @@
-"""What every command here shares: a user's mistake ends in one line and exit code 2."""
+"""What every command here shares: a user's mistake ends in one line and a failed exit."""
 
 import argparse
 import sys
@@ -21,9 +21,7 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
 
 
-def path_argument(
-    arguments: argparse.ArgumentParser, *names: str, nargs: str | None = None
-) -> None:
+def path_argument(arguments: argparse.ArgumentParser, *names: str) -> None:
     """Required path options."""
     for name in names:
-        arguments.add_argument(f"--{name}", type=Path, required=True, nargs=nargs)
+        arguments.add_argument(f"--{name}", type=Path, required=True)

@@ -1,6 +1,5 @@
 """Collect every number the report's text may cite: value, unit, interval, n, source digests."""
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -173,7 +172,7 @@ def _sequence(values: list[float]) -> str:
 
 
 def main() -> None:
-    arguments: argparse.ArgumentParser = parser(__doc__)
+    arguments = parser(__doc__)
     arguments.add_argument("--spec", required=True, help="canonical JSON of the configuration")
     path_argument(arguments, *SOURCES, "out")
     given = arguments.parse_args()

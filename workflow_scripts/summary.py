@@ -9,7 +9,6 @@ from moe_core.errors import StudyError
 from moe_core.figures.style import CONTROLS
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
-from moe_core.routing.drop_policy import CAUSAL_POLICIES
 from moe_core.runs import RunSpec, dense_width, model_slug
 from workflow_scripts.command import parser, path_argument, run
 
@@ -36,8 +35,7 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "cell": model_slug(spec.model),
         "strategy": strategy,
         "label": declared.get("label", CONTROLS["dense"]),
-        # a strategy is as causal as the policy that drops its tokens
-        "causal": declared["causal"] and (not moe or moe.drop_policy in CAUSAL_POLICIES),
+        "causal": declared["causal"],  # the configuration admits causal drop policies alone
         "drop_policy": moe.drop_policy if moe else None,
         "num_experts": moe.num_experts if moe else None,
         "top_k": moe.top_k if moe else None,
