@@ -184,10 +184,14 @@ def _unified_runs(config: StudyConfig, scale: Scale, tokens: str) -> Iterable[Ru
             shape.expert_hidden,
             MoEConfig(
                 strategy=strategy,
+                router="linear",
                 num_experts=shape.num_experts,
                 top_k=top_k,
                 capacity_factor=capacity_factor,
                 drop_policy=experiment.drop_policy,
+                shared_hidden=0,
+                jitter=0.0,
+                bias_rate=0.0,
             ),
         )
         for strategy, top_k in top_ks.items()
@@ -211,9 +215,13 @@ def _capacity_run(config: StudyConfig, scale: Scale, tokens: str, num_experts: i
     experiment, size = config.experiments.capacity, scale.capacity
     moe = MoEConfig(
         strategy="softk",
+        router="linear",
         num_experts=num_experts,
         top_k=experiment.trained_top_k,
         capacity_factor=1.25,
+        shared_hidden=0,
+        jitter=0.0,
+        bias_rate=0.0,
         drop_policy="none",  # what the router wants, not what a capacity taught it
     )
     return RunSpec(

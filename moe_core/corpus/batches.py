@@ -71,14 +71,23 @@ def training_batch(
 class EvaluationWindows:
     """Consecutive windows of a split and the story of each target, -1 where it does not count.
 
-    Only stories that lie wholly within the windows count; bytes is their UTF-8 length.
+    Only stories that lie wholly within the windows count; bytes_per_story is their UTF-8 length.
     """
 
     inputs_NS: Tensor
     targets_NS: Tensor
     story_NS: Tensor
-    stories: int
-    bytes: int
+    bytes_per_story: np.ndarray
+
+    @property
+    def stories(self) -> int:
+        """Stories that count."""
+        return len(self.bytes_per_story)
+
+    @property
+    def bytes(self) -> int:
+        """UTF-8 bytes of the stories that count."""
+        return int(self.bytes_per_story.sum())
 
 
 def evaluation_windows(
@@ -108,8 +117,7 @@ def evaluation_windows(
         used[:-1].view(count, seq_len),
         used[1:].view(count, seq_len),
         torch.from_numpy(story_of_target).view(count, seq_len),
-        stories,
-        int(split.bytes_per_story[:stories].sum()),
+        split.bytes_per_story[:stories],
     )
 
 

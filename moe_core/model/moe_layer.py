@@ -1,6 +1,7 @@
 """The mixture-of-experts layer: router, strategy, capacity, dispatch."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,22 +13,43 @@ from moe_core.model.experts import Experts
 from moe_core.routing import registry
 from moe_core.routing.capacity import limit_capacity, slots_per_expert
 from moe_core.routing.routing import Routing
-from moe_core.routing.scores import LinearRouter
-from moe_core.routing.strategy import RouteContext
+from moe_core.routing.scores import build_router
+from moe_core.routing.strategy import RouteContext, RoutedLayer
 
 
 @dataclass(frozen=True)
-class RoutedLayer:
-    """What one layer decided: its routing, and the router's logits_TE where it has a router."""
+class Mode:
+    """How a pass routes.
 
-    routing: Routing
-    logits_TE: Tensor | None
+    rule: the strategy's rule of training, or the one that a decoder can use. dropless: lift the
+    capacity of strategies that choose per token; one that fills columns in training has no such
+    mode, because its capacity is its rule.
+    """
+
+    rule: Literal["train", "decode"]
+    dropless: bool
+
+
+TRAINING = Mode("train", dropless=False)
+DROPLESS = Mode("train", dropless=True)
+CAUSAL = Mode("decode", dropless=True)
+
+
+class State(nn.Module):
+    """What a layer carries from one training step to the next: buffers, saved with the weights."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        super().__init__()
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor)
 
 
 class MoELayer(nn.Module):
     """``y = W(x) @ experts(x)`` with W the routing matrix of one strategy.
 
-    Raises StudyError for a K that the strategy's rule does not allow.
+    A sequential strategy has K routers, and the layer adds up K steps: step i routes
+    ``x + y_1 + ... + y_{i-1}`` to one expert a token (Chain-of-Experts, arXiv 2506.18945). Raises
+    StudyError for a K that the strategy's rule does not allow.
     """
 
     def __init__(
@@ -35,43 +57,104 @@ class MoELayer(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        self.strategy = registry.load(config.strategy)
-        least, most = self.strategy.min_top_k, self.strategy.max_top_k or config.num_experts
+        self.strategy = strategy = registry.load(config.strategy)
+        least, most = strategy.min_top_k, strategy.max_top_k or config.num_experts
         if not least <= config.top_k <= most:
             raise StudyError(
                 "top_k",
                 f"{config.top_k} is not legal for strategy {config.strategy!r}",
                 f"allowed: {least} to {most}",
             )
-        self.router = LinearRouter(dim, config.num_experts) if self.strategy.reads_logits else None
+        self.steps = config.top_k if strategy.sequential else 1
+        self.top_k = config.top_k // self.steps  # of one step
+        routers = self.steps if strategy.reads_logits else 0
+        self.routers = nn.ModuleList(
+            build_router(config.router, dim, config.num_experts) for _ in range(routers)
+        )
+        self.noise_router = (
+            build_router(config.router, dim, config.num_experts) if strategy.noise_router else None
+        )
+        if strategy.router_gradient == "none":
+            self.routers.requires_grad_(False)
         self.experts = Experts(config.num_experts, dim, hidden, activation)
-        build = self.strategy.table
+        self.shared = (
+            Experts(1, dim, config.shared_hidden, activation) if config.shared_hidden else None
+        )
+        build = strategy.table
         table_VK = build(counts_V, config.num_experts, config.top_k) if build else None
         self.register_buffer("table_VK", table_VK)
         self.table_VK: Tensor | None
+        self.states = nn.ModuleList(State(self._initial_state()) for _ in range(self.steps))
+
+    def _initial_state(self) -> dict[str, Tensor]:
+        build, num_experts = self.strategy.state, self.config.num_experts
+        state = build(num_experts, self.top_k) if build else {}
+        if self.config.bias_rate:
+            state["bias_E"] = torch.zeros(num_experts)
+        return state
 
     def forward(
         self,
         x_TD: Tensor,
         token_id_T: Tensor,
-        group_size: int,
-        dropless: bool = False,
+        position_T: Tensor,
+        sequence: int,
+        mode: Mode = TRAINING,
         generator: torch.Generator | None = None,
-    ) -> tuple[Tensor, RoutedLayer]:
-        """y_TD and what was decided.
+    ) -> tuple[Tensor, list[RoutedLayer]]:
+        """y_TD and what each step decided.
 
-        dropless: lift the capacity of strategies that choose per token. A strategy that fills
-        columns has no such mode: its capacity is its rule.
+        sequence: tokens of one, so that T is a multiple. generator: draws noise and jitter while
+        the module is in training mode, and the ``random`` drop policy in any.
         """
-        config = self.config
-        capacity = slots_per_expert(
-            config.capacity_factor, config.top_k, group_size, config.num_experts
-        )
+        parts = [] if self.shared is None else [self.shared(x_TD, [len(x_TD)])]
+        decisions = []
+        group_size = len(x_TD) if self.strategy.group == "batch" else sequence
+        for step in range(self.steps):
+            if step:
+                x_TD = x_TD + parts[-1]
+            routing, logits_TE, context = self._route(
+                step, x_TD, token_id_T, position_T, group_size, mode, generator
+            )
+            parts.append(dispatch(x_TD, routing, self.experts))
+            decisions.append(RoutedLayer(routing, logits_TE, context, sequence))
+        return sum(parts[1:], parts[0]), decisions
+
+    def _route(
+        self,
+        step: int,
+        x_TD: Tensor,
+        token_id_T: Tensor,
+        position_T: Tensor,
+        group_size: int,
+        mode: Mode,
+        generator: torch.Generator | None,
+    ) -> tuple[Routing, Tensor | None, RouteContext]:
+        config, strategy = self.config, self.strategy
+        noise = generator if self.training else None
+        if config.jitter and noise is not None:
+            draw_TD = torch.rand(x_TD.shape, generator=noise).to(x_TD)
+            x_TD = x_TD * (1 + config.jitter * (2 * draw_TD - 1))
+        logits_TE = self.routers[step](x_TD) if len(self.routers) else None
         context = RouteContext(
-            token_id_T, group_size, config.num_experts, config.top_k, capacity, self.table_VK
+            token_id_T=token_id_T,
+            position_T=position_T,
+            group_size=group_size,
+            num_experts=config.num_experts,
+            top_k=self.top_k,
+            capacity=slots_per_expert(
+                config.capacity_factor, self.top_k, group_size, config.num_experts
+            ),
+            table_VK=self.table_VK,
+            noise=noise,
+            noise_logits_TE=self.noise_router(x_TD) if self.noise_router is not None else None,
+            state=dict(self.states[step].named_buffers()),
         )
-        logits_TE = self.router(x_TD) if self.router is not None else None
-        routing = self.strategy.route(logits_TE, context)  # type: ignore[arg-type]
-        if not (self.strategy.fills_capacity or dropless):
-            routing = limit_capacity(routing, capacity, group_size, config.drop_policy, generator)
-        return dispatch(x_TD, routing, self.experts), RoutedLayer(routing, logits_TE)
+        rule = (mode.rule == "decode" and strategy.decode) or strategy.route
+        routing = rule(logits_TE, context)  # type: ignore[arg-type]
+        fills = strategy.fills_capacity and rule is strategy.route
+        if not (fills or mode.dropless):
+            routing = limit_capacity(
+                routing, context.capacity, group_size, config.drop_policy, generator
+            )
+        return routing, logits_TE, context

@@ -1,6 +1,7 @@
 """A decoder-only Transformer: RMSNorm, rotary positions, SDPA, experts for feed-forward."""
 
 import math
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -8,32 +9,59 @@ from torch import Tensor, nn
 
 from moe_core.model.config import TransformerConfig
 from moe_core.model.experts import Experts
-from moe_core.model.moe_layer import MoELayer, RoutedLayer
+from moe_core.model.moe_layer import TRAINING, Mode, MoELayer
 from moe_core.random_streams import stream
 from moe_core.routing import registry
+from moe_core.routing.strategy import RoutedLayer
+
+
+@dataclass
+class KVCache:
+    """Keys and values, each (B, heads, S, D / heads), of the tokens read so far, a pair a block."""
+
+    pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def length(self) -> int:
+        """Tokens read so far."""
+        return self.pairs[0][0].shape[2] if self.pairs else 0
+
+    def extend(self, block: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Append to a block's pair and return it whole."""
+        if block == len(self.pairs):
+            self.pairs.append((k, v))
+        else:
+            past = self.pairs[block]
+            self.pairs[block] = (torch.cat([past[0], k], 2), torch.cat([past[1], v], 2))
+        return self.pairs[block]
 
 
 class Attention(nn.Module):
     """Causal multi-head attention with rotary positions (RoFormer, arXiv 2104.09864, eq. 34)."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, block: int) -> None:
         super().__init__()
         self.heads = heads
+        self.block = block
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.out = nn.Linear(dim, dim, bias=False)
 
-    def forward(self, x_BSD: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self, x_BSD: Tensor, rotation: tuple[Tensor, Tensor], cache: KVCache | None
+    ) -> Tensor:
+        """With a cache, the tokens continue those read so far: one token, or the first ones."""
         # (B, S, 3, heads, D / heads) -> three of (B, heads, S, D / heads)
         q, k, v = self.qkv(x_BSD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, *rotation), rotate(k, *rotation)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        if cache is not None:
+            k, v = cache.extend(self.block, k, v)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=q.shape[2] > 1)
         return self.out(y.transpose(1, 2).flatten(2))
 
 
-def rotary_angles(length: int, head_dim: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def rotary_angles(position_S: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
     """cos and sin, each (S, head_dim / 2), base 10,000."""
-    frequency = 10_000.0 ** (-torch.arange(0, head_dim, 2, device=device) / head_dim)
-    angle = torch.outer(torch.arange(length, device=device), frequency)
+    frequency = 10_000.0 ** (-torch.arange(0, head_dim, 2, device=position_S.device) / head_dim)
+    angle = torch.outer(position_S, frequency)
     return angle.cos(), angle.sin()
 
 
@@ -46,11 +74,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class Block(nn.Module):
     """Pre-norm attention, then pre-norm feed-forward: MoE, or dense where no MoE is asked for."""
 
-    def __init__(self, config: TransformerConfig, counts_V: Tensor) -> None:
+    def __init__(self, config: TransformerConfig, counts_V: Tensor, block: int) -> None:
         super().__init__()
         dim, hidden, activation = config.dim, config.ffn_hidden, config.activation
         self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
-        self.attention = Attention(dim, config.heads)
+        self.attention = Attention(dim, config.heads, block)
         self.ffn_norm = nn.RMSNorm(dim, eps=1e-6)
         self.ffn: MoELayer | Experts = (
             MoELayer(config.moe, dim, hidden, activation, counts_V)
@@ -62,22 +90,25 @@ class Block(nn.Module):
         self,
         x_BSD: Tensor,
         token_id_BS: Tensor,
+        position_S: Tensor,
         rotation: tuple[Tensor, Tensor],
-        dropless: bool,
+        mode: Mode,
         generator: torch.Generator | None,
-    ) -> tuple[Tensor, RoutedLayer | None]:
-        x_BSD = x_BSD + self.attention(self.attention_norm(x_BSD), rotation)
+        cache: KVCache | None,
+    ) -> tuple[Tensor, list[RoutedLayer]]:
+        x_BSD = x_BSD + self.attention(self.attention_norm(x_BSD), rotation, cache)
         x_TD = self.ffn_norm(x_BSD).flatten(0, 1)
         if isinstance(self.ffn, Experts):
-            return x_BSD + self.ffn(x_TD, [x_TD.shape[0]]).view_as(x_BSD), None
+            return x_BSD + self.ffn(x_TD, [x_TD.shape[0]]).view_as(x_BSD), []
+        batch, size = token_id_BS.shape
         y_TD, routed = self.ffn(
-            x_TD, token_id_BS.flatten(), token_id_BS.shape[1], dropless, generator
+            x_TD, token_id_BS.flatten(), position_S.repeat(batch), size, mode, generator
         )
         return x_BSD + y_TD.view_as(x_BSD), routed
 
 
 class Transformer(nn.Module):
-    """token_id_BS to logits_BSV, with what each MoE layer decided.
+    """token_id_BS to logits_BSV, with what each step of each MoE layer decided.
 
     counts_V: how often each id of the vocabulary occurs in the training split, for strategies
     with a table.
@@ -88,35 +119,37 @@ class Transformer(nn.Module):
         self.config = config
         vocab_size = counts_V.numel()
         self.embedding = nn.Embedding(vocab_size, config.dim)
-        self.blocks = nn.ModuleList(Block(config, counts_V) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, counts_V, i) for i in range(config.layers))
         self.norm = nn.RMSNorm(config.dim, eps=1e-6)
         self.head = nn.Linear(config.dim, vocab_size, bias=False)
         if config.tied_head:
             self.head.weight = self.embedding.weight
 
-    def drops_tokens(self) -> bool:
-        """Whether capacity can drop what a strategy chose."""
-        moe = self.config.moe
-        if moe is None or moe.drop_policy == "none":
-            return False
-        return not registry.load(moe.strategy).fills_capacity
+    def moe_layers(self) -> list[MoELayer]:
+        """The routed layers, none in a dense model."""
+        return [block.ffn for block in self.blocks if isinstance(block.ffn, MoELayer)]
 
     def forward(
         self,
         token_id_BS: Tensor,
-        dropless: bool = False,
+        mode: Mode = TRAINING,
         generator: torch.Generator | None = None,
+        cache: KVCache | None = None,
     ) -> tuple[Tensor, list[RoutedLayer]]:
-        """dropless: no token is dropped. generator: draws for the ``random`` drop policy."""
+        """generator: draws for noise and the ``random`` drop policy.
+
+        cache: continue the tokens that it holds, and append these.
+        """
         dim, heads = self.config.dim, self.config.heads
+        start, device = cache.length() if cache else 0, token_id_BS.device
+        position_S = torch.arange(start, start + token_id_BS.shape[1], device=device)
         # unit variance at the input, while tied embeddings of variance 1/D suit the head
         x_BSD = self.embedding(token_id_BS) * math.sqrt(dim)
-        rotation = rotary_angles(token_id_BS.shape[1], dim // heads, token_id_BS.device)
-        decisions = []
+        rotation = rotary_angles(position_S, dim // heads)
+        decisions: list[RoutedLayer] = []
         for block in self.blocks:
-            x_BSD, routed = block(x_BSD, token_id_BS, rotation, dropless, generator)
-            if routed is not None:
-                decisions.append(routed)
+            x_BSD, routed = block(x_BSD, token_id_BS, position_S, rotation, mode, generator, cache)
+            decisions += routed
         return self.head(self.norm(x_BSD)), decisions
 
 
@@ -127,13 +160,19 @@ def initialise(model: Transformer, seed: int) -> None:
     Each parameter has a random stream of its own name, so that models which share a parameter
     (attention, router, embedding) under one seed start from the same values.
     """
-    depth_scale = 1 / math.sqrt(2 * model.config.layers)
+    config = model.config
+    depth_scale = 1 / math.sqrt(2 * config.layers)
+    own_std = registry.load(config.moe.strategy).expert_std if config.moe else None
     for name, parameter in model.named_parameters():
         if parameter.dim() == 1:
-            parameter.fill_(1.0)  # norms
+            parameter.fill_(1.0)  # norms, and the sharpness of a cosine router
             continue
         std = parameter.shape[-1] ** -0.5
-        if name.endswith(("attention.out.weight", "w_out_EDF")):
+        if own_std and ".experts." in name:
+            std = own_std(*parameter.shape)
+        elif ".noise_router." in name:
+            std = 0.0  # noise of equal scale everywhere (arXiv 1701.06538, appendix A)
+        elif name.endswith(("attention.out.weight", "w_out_EDF")):
             std *= depth_scale
         values = torch.randn(parameter.shape, generator=stream(seed, "init", name))
         parameter.copy_(values * std)

@@ -1,18 +1,33 @@
-"""Losses that keep a router balanced and its logits small."""
+"""What keeps a router balanced and its logits small: losses, and the bias of its choice."""
 
 import torch
 from torch import Tensor
 
+from moe_core.routing.routing import Routing
 
-def switch_loss(logits_TE: Tensor, load_E: Tensor) -> Tensor:
+
+def switch_loss(logits_TE: Tensor, routing: Routing, scope: int) -> Tensor:
     """``E * sum_i f_i * P_i`` (Switch Transformer, arXiv 2101.03961, eq. 4), 1 when balanced.
 
     f_i, the share of assignments that expert i received before dropping, is a count and has no
-    gradient; P_i, the mean router probability of expert i, carries it.
+    gradient; P_i, the mean router probability of expert i, carries it. Both are taken over
+    ``scope`` consecutive tokens, a divisor of T, and the loss is the mean over such groups: one
+    sequence, a micro-batch or the global batch (arXiv 2501.11873, section 3).
     """
-    share_E = load_E / load_E.sum()
-    prob_E = logits_TE.float().softmax(-1).mean(0)
-    return logits_TE.shape[-1] * (share_E * prob_E).sum()
+    num_experts = logits_TE.shape[-1]
+    groups = len(logits_TE) // scope
+    queue_A = routing.token_A // scope * num_experts + routing.expert_A
+    load_GE = torch.bincount(queue_A, minlength=groups * num_experts).view(groups, num_experts)
+    share_GE = load_GE / load_GE.sum(-1, keepdim=True).clamp(min=1)
+    prob_GE = logits_TE.float().softmax(-1).view(groups, scope, num_experts).mean(1)
+    return num_experts * (share_GE * prob_GE).sum(-1).mean()
+
+
+@torch.no_grad()
+def update_bias(bias_E: Tensor, load_E: Tensor, rate: float) -> None:
+    """``b += u * sign(mean load - load)``, in place (arXiv 2408.15664, algorithm 1)."""
+    load_E = load_E.double()
+    bias_E += rate * torch.sign(load_E.mean() - load_E).to(bias_E.dtype)
 
 
 def z_loss(logits_TE: Tensor) -> Tensor:

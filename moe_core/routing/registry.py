@@ -16,41 +16,74 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "strategies"
 
-
-def module_name(name: str) -> str:
-    """Dotted name of the module that holds a strategy."""
-    return f"moe_core.routing.strategies.{name}"
+FUNCTIONS = ("route", "decode", "table", "state", "update", "loss", "expert_std")
+DEFAULTS: dict[str, Any] = {
+    "min_top_k": 1,
+    "max_top_k": None,
+    "balanced_by": "switch",
+    "fills_capacity": False,
+    "reads_logits": True,
+    "noise_router": False,
+    "sequential": False,
+    "fails": (),
+}
 
 
 @cache
+def _found() -> dict[str, tuple[str, str]]:
+    """Module and variable of each strategy.
+
+    ``STRATEGY = Strategy(...)`` in ``softk.py`` is ``softk``; ``STRATEGY_TOP1`` in a file that
+    declares several, ``as_published.py``, is ``as_published_top1``.
+    """
+    found = {}
+    for path in sorted(FOLDER.glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        variables = _declarations(path)
+        if not variables:
+            raise ValueError(f"{path}: no `STRATEGY = Strategy(...)` found")
+        for variable in variables:
+            found[path.stem + variable.removeprefix("STRATEGY").lower()] = (path.stem, variable)
+    return found
+
+
+def _declarations(path: Path) -> dict[str, list[ast.keyword]]:
+    """Keywords of each top-level ``STRATEGY... = Strategy(...)``, by variable."""
+    found = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=variable)],
+                value=ast.Call(func=ast.Name(id="Strategy"), keywords=keywords),
+            ) if variable.startswith("STRATEGY"):
+                found[variable] = keywords
+    return found
+
+
 def names() -> tuple[str, ...]:
     """All strategies, sorted."""
-    return tuple(sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_")))
+    return tuple(sorted(_found()))
+
+
+def module_name(name: str) -> str:
+    """Dotted name of the module that holds a strategy."""
+    return f"moe_core.routing.strategies.{_found()[name][0]}"
 
 
 @cache
 def declaration(name: str) -> MappingProxyType[str, Any]:
-    """Literal keywords of ``STRATEGY = Strategy(...)``, read from the source, not executed.
-
-    Raises ValueError if the file holds no such assignment.
-    """
-    path = FOLDER / f"{name}.py"
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        match node:
-            case ast.Assign(
-                targets=[ast.Name(id="STRATEGY")],
-                value=ast.Call(func=ast.Name(id="Strategy"), keywords=keywords),
-            ):
-                literals = [k for k in keywords if k.arg not in (None, "route", "table")]
-                found = {str(k.arg): ast.literal_eval(k.value) for k in literals}
-                defaults: dict[str, Any] = {"min_top_k": 1, "max_top_k": None}
-                defaults |= {"fills_capacity": False, "reads_logits": True}
-                return MappingProxyType(defaults | found)
-    raise ValueError(f"{path}: no `STRATEGY = Strategy(...)` with literal keywords found")
+    """Literal keywords of the strategy's declaration, read from the source, not executed."""
+    stem, variable = _found()[name]
+    keywords = _declarations(FOLDER / f"{stem}.py")[variable]
+    literals = {str(k.arg): k.value for k in keywords if k.arg not in (None, *FUNCTIONS)}
+    return MappingProxyType(
+        DEFAULTS | {name: ast.literal_eval(value) for name, value in literals.items()}
+    )
 
 
 @cache
 def load(name: str) -> "Strategy":
     """The strategy itself; imports its module."""
-    strategy: Strategy = importlib.import_module(module_name(name)).STRATEGY
+    strategy: Strategy = getattr(importlib.import_module(module_name(name)), _found()[name][1])
     return strategy

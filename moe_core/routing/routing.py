@@ -37,6 +37,16 @@ class Routing:
         """The same assignments with another set of survivors."""
         return replace(self, kept_A=kept_A)
 
+    def where(self, mask_A: Tensor) -> "Routing":
+        """The assignments for which the mask holds, as if the others had never been made."""
+        return replace(
+            self,
+            token_A=self.token_A[mask_A],
+            expert_A=self.expert_A[mask_A],
+            weight_A=self.weight_A[mask_A],
+            kept_A=self.kept_A[mask_A],
+        )
+
     def dense_TE(self) -> Tensor:
         """W as a dense matrix, dropped entries zero."""
         flat_A = self.token_A * self.num_experts + self.expert_A

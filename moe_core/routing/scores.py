@@ -1,17 +1,88 @@
-"""Router networks: token vectors to logits over experts."""
+"""Router networks: token vectors to logits over experts, in the precision of their weights.
+
+Weights stay float32 whatever the precision of the run (Switch, arXiv 2101.03961, section 2.4).
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moe_core.routing.router_net import RouterNet
 
-class LinearRouter(nn.Module):
-    """``z = W x``, in float32 whatever the precision of the run (Switch, section 2.4)."""
+COSINE_TEMPERATURE = 0.07  # X-MoE, section 4.1
+
+
+class Router(nn.Module):
+    """Calls ``logits`` outside autocast."""
+
+    def forward(self, x_TD: Tensor) -> Tensor:
+        with torch.autocast(x_TD.device.type, enabled=False):
+            return self.logits(x_TD.to(next(self.parameters()).dtype))
+
+    def logits(self, x_TD: Tensor) -> Tensor:
+        """logits_TE of a batch of tokens."""
+        raise NotImplementedError
+
+
+class LinearRouter(Router):
+    """``z = W x`` (Shazeer et al., arXiv 1701.06538, eq. 2)."""
 
     def __init__(self, dim: int, num_experts: int) -> None:
         super().__init__()
         self.weight_ED = nn.Parameter(torch.empty(num_experts, dim))
 
-    def forward(self, x_TD: Tensor) -> Tensor:
-        with torch.autocast(x_TD.device.type, enabled=False):
-            return F.linear(x_TD.float(), self.weight_ED)
+    def logits(self, x_TD: Tensor) -> Tensor:
+        return F.linear(x_TD, self.weight_ED)
+
+
+class MlpRouter(Router):
+    """``z = W2 gelu(W1 x)``, hidden width D (arXiv 2506.16419, section 3)."""
+
+    def __init__(self, dim: int, num_experts: int) -> None:
+        super().__init__()
+        self.hidden_DD = nn.Parameter(torch.empty(dim, dim))
+        self.weight_ED = nn.Parameter(torch.empty(num_experts, dim))
+
+    def logits(self, x_TD: Tensor) -> Tensor:
+        return F.linear(F.gelu(F.linear(x_TD, self.hidden_DD)), self.weight_ED)
+
+
+class MlpHadamardRouter(Router):
+    """``z = W3 (gelu(W1 x) * W2 x)``, hidden width D (arXiv 2506.16419, section 3)."""
+
+    def __init__(self, dim: int, num_experts: int) -> None:
+        super().__init__()
+        self.gate_DD = nn.Parameter(torch.empty(dim, dim))
+        self.hidden_DD = nn.Parameter(torch.empty(dim, dim))
+        self.weight_ED = nn.Parameter(torch.empty(num_experts, dim))
+
+    def logits(self, x_TD: Tensor) -> Tensor:
+        hidden_TD = F.gelu(F.linear(x_TD, self.gate_DD)) * F.linear(x_TD, self.hidden_DD)
+        return F.linear(hidden_TD, self.weight_ED)
+
+
+class CosineRouter(Router):
+    """``z = cos(P x, e) / tau`` in E/2 dimensions, tau learned (X-MoE, arXiv 2204.09179, eq. 5)."""
+
+    def __init__(self, dim: int, num_experts: int) -> None:
+        super().__init__()
+        low = max(2, num_experts // 2)
+        self.projection_PD = nn.Parameter(torch.empty(low, dim))
+        self.expert_EP = nn.Parameter(torch.empty(num_experts, low))
+        self.sharpness_1 = nn.Parameter(torch.ones(1))  # of 1 / tau, relative to its start
+
+    def logits(self, x_TD: Tensor) -> Tensor:
+        x_TP = F.normalize(F.linear(x_TD, self.projection_PD), dim=-1)
+        cosine_TE = F.linear(x_TP, F.normalize(self.expert_EP, dim=-1))
+        return cosine_TE * self.sharpness_1 / COSINE_TEMPERATURE
+
+
+def build_router(net: RouterNet, dim: int, num_experts: int) -> Router:
+    """A router network of the named kind."""
+    kinds = {
+        "linear": LinearRouter,
+        "mlp": MlpRouter,
+        "mlp_hadamard": MlpHadamardRouter,
+        "cosine": CosineRouter,
+    }
+    return kinds[net](dim, num_experts)

@@ -24,6 +24,10 @@ class TrainingConfig(Strict):
     weight_decay: NonNegativeFloat = Field(description="AdamW decay of all matrices.")
     grad_clip: NonNegativeFloat = Field(description="Largest gradient norm; 0 for no limit.")
     switch_coef: NonNegativeFloat = Field(description="Weight of the Switch balance loss.")
+    balance_sequences: PositiveInt | None = Field(
+        description="Sequences over which the Switch loss counts load (arXiv 2501.11873): 1, a "
+        "micro-batch, or null for the whole batch."
+    )
     z_coef: NonNegativeFloat = Field(description="Weight of the router z-loss.")
     precision: Precision = Field(description="fp32, or bf16 autocast.")
     compile: bool = Field(description="torch.compile the model.")

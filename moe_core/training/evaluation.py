@@ -1,23 +1,31 @@
-"""Read a split with a model: quality without drops, load and drops as training meets them."""
+"""Read a split with a model in one mode of routing: quality, and what the routers decided."""
 
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from moe_core.corpus.batches import EvaluationWindows
 from moe_core.measure.metrics import (
     bits_per_byte,
+    coactivation_EE,
+    coactivation_max,
     dead_experts,
+    gini,
     load_cv,
+    marginal_entropy,
     max_violation,
     router_entropy,
+    top1_margin,
 )
-from moe_core.model.moe_layer import RoutedLayer
+from moe_core.model.moe_layer import Mode
 from moe_core.model.transformer import Transformer
 from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing.strategy import RoutedLayer
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,9 @@ class RoutingMeasures:
     """Means over MoE layers; None where a model has no router.
 
     drop_rate: share of assignments dropped. token_drop_rate: share of tokens that no expert
-    processed. load_cv, max_vio, dead_experts: from the load of the whole split before dropping.
-    switch_loss: of each batch, as in training, then averaged by tokens.
+    processed. assignments_per_token: kept ones, over all steps of a layer. load_cv, max_vio, gini,
+    dead_experts: from the load of the whole split before dropping. coactivation_max: None where no
+    token has two experts. switch_loss: of each batch, as in training, then averaged by tokens.
     """
 
     drop_rate: float
@@ -43,51 +52,84 @@ class RoutingMeasures:
     assignments_per_token: float
     load_cv: float
     max_vio: float
+    gini: float
     dead_experts: float
+    coactivation_max: float | None
     router_entropy_nats: float | None
+    marginal_entropy_nats: float | None
+    top1_margin: float | None
     switch_loss: float | None
     z_loss: float | None
 
 
-class _LayerTally:
-    """Sums over batches for one layer."""
+@dataclass(frozen=True)
+class Reading:
+    """One pass over a split.
 
-    def __init__(self, num_experts: int) -> None:
-        self.load_E = torch.zeros(num_experts, dtype=torch.int64)
+    nats_per_story: float64, one a story. routing, counts_LVE and choices_LTE are None for a dense
+    model: counts_LVE, assignments by layer, token id and expert, before dropping; choices_LTE,
+    bool, of the first batch.
+    """
+
+    quality: Quality
+    nats_per_story: np.ndarray
+    routing: RoutingMeasures | None
+    counts_LVE: np.ndarray | None
+    choices_LTE: Tensor | None
+
+
+class _LayerTally:
+    """Sums over batches for one layer, or for one step of a sequential one."""
+
+    def __init__(self, num_experts: int, vocab_size: int) -> None:
+        self.counts_VE = torch.zeros(vocab_size * num_experts, dtype=torch.int64)
+        self.coactivation_EE = torch.zeros(num_experts, num_experts, dtype=torch.int64)
+        self.prob_sum_E = torch.zeros(num_experts, dtype=torch.float64)
+        self.shape = (vocab_size, num_experts)
         self.tokens = self.assignments = self.kept = self.unprocessed = 0
-        self.logit_sums = torch.zeros(3, dtype=torch.float64)
-        self.has_router = False
+        self.logit_sums = torch.zeros(4, dtype=torch.float64)
+        self.choices_TE: Tensor | None = None
 
     def add(self, layer: RoutedLayer) -> None:
         routing = layer.routing
-        load_E = routing.load_E()
-        self.load_E += load_E.cpu()
+        id_A = layer.context.token_id_T[routing.token_A]
+        pair_A = id_A * routing.num_experts + routing.expert_A
+        self.counts_VE += torch.bincount(pair_A, minlength=self.counts_VE.numel()).cpu()
+        self.coactivation_EE += coactivation_EE(routing).cpu()
         self.tokens += routing.num_tokens
         self.assignments += routing.kept_A.numel()
         self.kept += int(routing.kept_A.sum())
         self.unprocessed += int((routing.kept_per_token_T() == 0).sum())
-        if layer.logits_TE is not None:
-            self.has_router = True
-            terms = (
-                router_entropy(layer.logits_TE),
-                switch_loss(layer.logits_TE, load_E),
-                z_loss(layer.logits_TE),
-            )
+        if self.choices_TE is None:
+            self.choices_TE = torch.zeros(routing.num_tokens, routing.num_experts, dtype=torch.bool)
+            self.choices_TE[routing.token_A.cpu(), routing.expert_A.cpu()] = True
+        z_TE = layer.logits_TE
+        if z_TE is not None:
+            self.prob_sum_E += z_TE.double().softmax(-1).sum(0).cpu()
+            balance = switch_loss(z_TE, routing, len(z_TE))
+            terms = (router_entropy(z_TE), top1_margin(z_TE), balance, z_loss(z_TE))
             # by token, for the last batch may be smaller than the others
             self.logit_sums += routing.num_tokens * torch.stack([t.double().cpu() for t in terms])
 
     def measures(self) -> RoutingMeasures:
-        entropy, balance, z = (self.logit_sums / self.tokens).tolist()
+        load_E = self.counts_VE.view(self.shape).sum(0)
+        entropy, margin, balance, z = (self.logit_sums / self.tokens).tolist()
+        has_router = bool(self.prob_sum_E.any())
+        together = coactivation_max(self.coactivation_EE)
         return RoutingMeasures(
             drop_rate=1 - self.kept / self.assignments,
             token_drop_rate=self.unprocessed / self.tokens,
             assignments_per_token=self.kept / self.tokens,
-            load_cv=load_cv(self.load_E),
-            max_vio=max_violation(self.load_E),
-            dead_experts=dead_experts(self.load_E),
-            router_entropy_nats=entropy if self.has_router else None,
-            switch_loss=balance if self.has_router else None,
-            z_loss=z if self.has_router else None,
+            load_cv=load_cv(load_E),
+            max_vio=max_violation(load_E),
+            gini=gini(load_E),
+            dead_experts=dead_experts(load_E),
+            coactivation_max=None if np.isnan(together) else together,
+            router_entropy_nats=entropy if has_router else None,
+            marginal_entropy_nats=marginal_entropy(self.prob_sum_E) if has_router else None,
+            top1_margin=margin if has_router else None,
+            switch_loss=balance if has_router else None,
+            z_loss=z if has_router else None,
         )
 
 
@@ -97,37 +139,53 @@ def evaluate(
     windows: EvaluationWindows,
     batch_size: int,
     precision: AbstractContextManager[object],
-    dropless: bool,
+    mode: Mode,
     drop_stream: torch.Generator | None = None,
-) -> tuple[Quality, RoutingMeasures | None]:
+) -> Reading:
     """One pass over the windows. Draws nothing from the streams of training."""
     device = next(model.parameters()).device
-    moe = model.config.moe
-    tallies = [_LayerTally(moe.num_experts) for _ in range(model.config.layers)] if moe else []
-    nats, counted = 0.0, 0
+    layers = model.moe_layers()
+    vocab_size = model.head.out_features
+    tallies = [
+        _LayerTally(layer.config.num_experts, vocab_size)
+        for layer in layers
+        for _ in range(layer.steps)
+    ]
+    nats_N = torch.zeros(windows.stories, dtype=torch.float64)
     model.eval()
     for start in range(0, len(windows.inputs_NS), batch_size):
         rows = slice(start, start + batch_size)
         inputs = windows.inputs_NS[rows].to(device)
         with precision:
-            logits_BSV, layers = model(inputs, dropless, drop_stream)
-        counts = windows.story_NS[rows].flatten().to(device) >= 0
+            logits_BSV, routed = model(inputs, mode, drop_stream)
         targets = windows.targets_NS[rows].flatten().to(device)
         loss_T = F.cross_entropy(logits_BSV.flatten(0, 1).float(), targets, reduction="none")
-        nats += float(loss_T.double()[counts].sum())
-        counted += int(counts.sum())
-        for tally, layer in zip(tallies, layers, strict=True):
+        story_T = windows.story_NS[rows].flatten()
+        counts = story_T >= 0
+        nats_N.index_add_(0, story_T[counts], loss_T.double().cpu()[counts])
+        for tally, layer in zip(tallies, routed, strict=True):
             tally.add(layer)
     model.train()
+    nats, counted = float(nats_N.sum()), int((windows.story_NS >= 0).sum())
     loss = nats / counted
-    quality = Quality(loss, float(torch.tensor(loss).exp()), bits_per_byte(nats, windows.bytes))
-    return quality, _mean([t.measures() for t in tallies]) if tallies else None
+    quality = Quality(loss, float(np.exp(loss)), bits_per_byte(nats, windows.bytes))
+    if not tallies:
+        return Reading(quality, nats_N.numpy(), None, None, None)
+    return Reading(
+        quality,
+        nats_N.numpy(),
+        _mean([tally.measures() for tally in tallies], layers[0].steps),
+        torch.stack([tally.counts_VE.view(tally.shape) for tally in tallies]).numpy(),
+        torch.stack([tally.choices_TE for tally in tallies if tally.choices_TE is not None]),
+    )
 
 
-def _mean(layers: list[RoutingMeasures]) -> RoutingMeasures:
-    rows = [asdict(layer) for layer in layers]
-    means: dict[str, Any] = {
-        key: None if rows[0][key] is None else sum(row[key] for row in rows) / len(rows)
-        for key in rows[0]
-    }
+def _mean(tallied: list[RoutingMeasures], steps: int) -> RoutingMeasures:
+    """Means over layers and their steps, but assignments add up over the steps of a layer."""
+    rows = [asdict(measures) for measures in tallied]
+    means: dict[str, Any] = {}
+    for key in rows[0]:
+        values = [row[key] for row in rows]
+        means[key] = None if None in values else sum(values) / len(values)
+    means["assignments_per_token"] *= steps
     return RoutingMeasures(**means)

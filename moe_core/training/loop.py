@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ from torch import Tensor
 from moe_core.corpus.batches import EvaluationWindows, training_batch
 from moe_core.errors import StudyError
 from moe_core.measure.metrics import gradient_norm
-from moe_core.model.moe_layer import RoutedLayer
+from moe_core.model.moe_layer import CAUSAL, DROPLESS, TRAINING, Mode
 from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
-from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing import registry
+from moe_core.routing.balance import switch_loss, update_bias, z_loss
+from moe_core.routing.strategy import RoutedLayer, Strategy
 from moe_core.training.config import Precision, TrainingConfig
-from moe_core.training.evaluation import evaluate
+from moe_core.training.evaluation import Reading, evaluate
 
 
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
@@ -54,13 +56,32 @@ def optimiser_for(model: Transformer, config: TrainingConfig) -> torch.optim.Ada
     )
 
 
-def auxiliary_losses(layers: list[RoutedLayer]) -> tuple[Tensor | float, Tensor | float]:
-    """Switch loss and z-loss, each the mean over layers that have a router; 0 without any."""
-    routed = [(r.logits_TE, r.routing.load_E()) for r in layers if r.logits_TE is not None]
-    if not routed:
-        return 0.0, 0.0
-    balance = torch.stack([switch_loss(z, load) for z, load in routed]).mean()
-    return balance, torch.stack([z_loss(z) for z, _ in routed]).mean()
+def auxiliary_losses(
+    strategy: Strategy, layers: list[RoutedLayer], balance_sequences: int | None
+) -> dict[str, Tensor]:
+    """The terms that a strategy is trained with besides the task, each the mean over layers.
+
+    ``switch``: of strategies balanced by it. ``z``: where a trained router feeds a softmax, unlike
+    sigmoid and ReLU gates, balanced by a bias or a loss of their own. ``own``: the strategy's.
+    """
+    terms: dict[str, Tensor] = {}
+    if strategy.reads_logits and strategy.router_gradient != "none":
+        routed = [(layer, layer.logits_TE) for layer in layers if layer.logits_TE is not None]
+        if strategy.balanced_by == "switch":
+            balance = [
+                switch_loss(
+                    z_TE,
+                    layer.routing,
+                    layer.sequence * balance_sequences if balance_sequences else len(z_TE),
+                )
+                for layer, z_TE in routed
+            ]
+            terms["switch"] = torch.stack(balance).mean()
+        if strategy.balanced_by in ("switch", "rule"):
+            terms["z"] = torch.stack([z_loss(z_TE) for _, z_TE in routed]).mean()
+    if strategy.loss is not None:
+        terms["own"] = strategy.loss(layers)
+    return terms
 
 
 class Trainer:
@@ -74,7 +95,9 @@ class Trainer:
         self.optimiser = optimiser_for(model, config)
         self.precision = precision_context(config.precision, device)
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
-        self.router_parameters = [p for n, p in model.named_parameters() if ".router." in n]
+        self.router_parameters = [p for n, p in model.named_parameters() if "router" in n]
+        moe = model.config.moe
+        self.strategy = registry.load(moe.strategy) if moe else None
         self.layers: list[RoutedLayer] = []
         self.router_grad_norm = torch.zeros(())
 
@@ -92,9 +115,13 @@ class Trainer:
         task_loss = F.cross_entropy(
             logits_BSV.flatten(0, 1).float(), targets.flatten().to(self.device)
         )
-        balance, z = auxiliary_losses(self.layers)
+        loss = task_loss
+        if self.strategy is not None:
+            weight = {"switch": config.switch_coef, "z": config.z_coef, "own": 1.0}
+            terms = auxiliary_losses(self.strategy, self.layers, config.balance_sequences)
+            loss = loss + sum(weight[name] * term for name, term in terms.items())
         self.optimiser.zero_grad(set_to_none=True)
-        (task_loss + config.switch_coef * balance + config.z_coef * z).backward()
+        loss.backward()
         self.router_grad_norm = gradient_norm(self.router_parameters)  # before clipping
         total_norm = torch.nn.utils.clip_grad_norm_(
             self.model.parameters(), config.grad_clip or math.inf
@@ -106,21 +133,35 @@ class Trainer:
                 "lower training.learning_rate",
             )
         self.optimiser.step()
+        self._update_states()
         return task_loss.detach()
+
+    def _update_states(self) -> None:
+        """Move what layers carry from step to step by what they decided in this one."""
+        moe = self.model.config.moe
+        if self.strategy is None or moe is None:
+            return
+        if moe.bias_rate:
+            for layer in self.layers:
+                update_bias(layer.context.state["bias_E"], layer.routing.load_E(), moe.bias_rate)
+        if self.strategy.update is not None:
+            self.strategy.update(self.layers)
 
 
 def train(
     trainer: Trainer,
     valid: EvaluationWindows,
     report: Callable[[dict[str, Any], float], None],
-) -> None:
+) -> list[Tensor]:
     """All steps; ``report`` gets a row of metrics, and tokens/s, at each evaluation.
 
+    Returns the choices_LTE of the first batch of ``valid`` at each evaluation, none if dense.
     The rate is for the eye of a person who waits, evaluation excluded; the bench measures it
     apart. Evaluations happen every ``evaluate_every`` steps and after the last.
     """
     config = trainer.config
     losses: list[Tensor] = []
+    choices: list[Tensor] = []
     since = time.perf_counter()
     for step in range(config.steps):
         losses.append(trainer.step(step))
@@ -136,31 +177,62 @@ def train(
             "train_loss": train_loss,
             "router_grad_norm": float(trainer.router_grad_norm),
         }
-        report(row | measure(trainer, valid), rate)
+        measured = measure(trainer, valid)
+        if measured.limited.choices_LTE is not None:
+            choices.append(measured.limited.choices_LTE)
+        report(row | measured.measures, rate)
         losses, since = [], time.perf_counter()
+    return choices
 
 
-def measure(trainer: Trainer, windows: EvaluationWindows) -> dict[str, Any]:
-    """Quality dropless, then drops and load in a second pass at the capacity of training.
+@dataclass(frozen=True)
+class Measured:
+    """A trained model on one split.
 
-    One pass serves both where capacity drops nothing.
+    measures: scalars by name. causal, train_mode: the passes behind them; limited: the one at the
+    capacity of training.
     """
 
-    def run(dropless: bool) -> Any:
+    measures: dict[str, Any]
+    causal: Reading
+    train_mode: Reading
+    limited: Reading
+
+
+def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
+    """Quality by the rule of a decoder and by that of training; drops and load as in training.
+
+    Causal mode: the rule that a decoder can use, dropless; it ranks. Train mode: the rule of
+    training, dropless where tokens choose. Their difference, causal less train mode, is the leak
+    premium. Drops and load come from a pass at the capacity of training. Passes that would be
+    equal are made once.
+    """
+
+    def read(mode: Mode) -> Reading:
         return evaluate(
             trainer.model,
             windows,
             trainer.config.batch_size,
             trainer.precision,
-            dropless,
+            mode,
             stream(trainer.seed, "evaluation drops"),
         )
 
-    quality, routing = run(dropless=True)
-    if routing is None:
-        return asdict(quality)
-    if trainer.model.drops_tokens():
-        limited, routing = run(dropless=False)
-    else:
-        limited = quality
-    return asdict(quality) | {"bits_per_byte_at_capacity": limited.bits_per_byte} | asdict(routing)
+    causal = read(CAUSAL)
+    strategy, moe = trainer.strategy, trainer.model.config.moe
+    if strategy is None or moe is None:
+        return Measured(asdict(causal.quality), causal, causal, causal)
+    own_rule = strategy.decode is not None
+    limited = read(TRAINING) if own_rule or moe.drop_policy != "none" else causal
+    train_mode = causal
+    if own_rule:
+        train_mode = limited if strategy.fills_capacity else read(DROPLESS)
+    assert limited.routing is not None
+    assert causal.routing is not None
+    measures = asdict(causal.quality) | {
+        "bits_per_byte_train_mode": train_mode.quality.bits_per_byte,
+        "bits_per_byte_at_capacity": limited.quality.bits_per_byte,
+        "leak_premium": causal.quality.bits_per_byte - train_mode.quality.bits_per_byte,
+        "assignments_per_token_causal": causal.routing.assignments_per_token,
+    }
+    return Measured(measures | asdict(limited.routing), causal, train_mode, limited)

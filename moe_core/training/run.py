@@ -3,23 +3,33 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from moe_core.corpus.batches import TokenCorpus, evaluation_windows
+from moe_core.measure.metrics import saturation
+from moe_core.measure.specialisation import specialisation
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
 from moe_core.training.config import Device, TrainingConfig
-from moe_core.training.loop import Trainer, measure, train
+from moe_core.training.loop import Measured, Trainer, measure, train
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """Final model, a row an evaluation, and measures of the final model on test stories."""
+    """Final model, a row an evaluation, measures of the final model on test stories.
+
+    stories: columns of equal length, one entry a test story: its place, bytes, and nats in causal
+    and in train mode.
+    """
 
     model: Transformer
     rows: list[dict[str, Any]]
     test: dict[str, Any]
+    stories: dict[str, np.ndarray]
 
 
 def train_run(
@@ -49,9 +59,47 @@ def train_run(
         rows.append(row)
         show(row, rate)
 
-    train(trainer, valid, report)
-    measured = measure(trainer, test) | {"stories": test.stories, "bytes": test.bytes}
-    return TrainedRun(trainer.model, rows, measured)
+    choices = train(trainer, valid, report)
+    measured = measure(trainer, test)
+    return TrainedRun(
+        trainer.model,
+        with_saturation(rows, choices),
+        measured.measures | specialised(measured) | {"stories": test.stories, "bytes": test.bytes},
+        {
+            "story": np.arange(test.stories),
+            "bytes": test.bytes_per_story,
+            "nats": measured.causal.nats_per_story,
+            "nats_train_mode": measured.train_mode.nats_per_story,
+        },
+    )
+
+
+def with_saturation(rows: list[dict[str, Any]], choices: list[Tensor]) -> list[dict[str, Any]]:
+    """Each row with the share of the final choices that its routers made already."""
+    if not choices:
+        return rows
+    final_LTE = choices[-1]
+    return [
+        row
+        | {
+            "router_saturation": float(
+                np.mean([saturation(*pair) for pair in zip(now_LTE, final_LTE, strict=True)])
+            )
+        }
+        for row, now_LTE in zip(rows, choices, strict=True)
+    ]
+
+
+def specialised(measured: Measured) -> dict[str, Any]:
+    """Mutual information of token id and expert with its null, means over layers."""
+    counts_LVE = measured.limited.counts_LVE
+    if counts_LVE is None:
+        return {}
+    layers = [asdict(specialisation(counts_VE)) for counts_VE in counts_LVE]
+    return {
+        f"specialisation_{key}": float(np.mean([layer[key] for layer in layers]))
+        for key in layers[0]
+    }
 
 
 def progress(name: str, steps: int) -> Callable[[dict[str, Any], float], None]:

@@ -40,6 +40,8 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
     config = trainer.config
     for step in range(timing.warmup_steps):
         trainer.step(step)
+    layers = trainer.model.moe_layers()
+    steps_of_a_layer = layers[0].steps if layers else 1
     seconds, peaks = [], [matmul_peak(trainer)]
     kept, tokens = 0, 0
     for repeat in range(timing.repeats):
@@ -52,7 +54,8 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
         seconds.append((time.perf_counter() - start) / timing.steps_per_repeat)
         peaks.append(matmul_peak(trainer))
         kept += sum(int(layer.routing.kept_A.sum()) for layer in trainer.layers)
-        tokens += sum(layer.routing.num_tokens for layer in trainer.layers)
+        # every step of a sequential layer sees the same tokens
+        tokens += sum(layer.routing.num_tokens for layer in trainer.layers) // steps_of_a_layer
     assignments = kept / tokens if tokens else 1.0
     model, vocab_size = trainer.model.config, trainer.model.head.out_features
     counted = cost(model, vocab_size, config.seq_len, assignments)

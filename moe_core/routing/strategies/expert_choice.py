@@ -1,8 +1,9 @@
-"""Expert choice: each expert takes its C best tokens of the sequence. Not causal."""
+"""Expert choice: each expert takes its C best tokens of the sequence. Not causal in training."""
 
 import torch
 from torch import Tensor
 
+from moe_core.routing import threshold
 from moe_core.routing.routing import Routing, from_mask
 from moe_core.routing.strategy import RouteContext, Strategy
 
@@ -25,6 +26,11 @@ STRATEGY = Strategy(
     causal=False,
     group="sequence",
     router_gradient="task",
+    balanced_by="rule",
     fills_capacity=True,
     route=route,
+    # a decoder cannot rank tokens to come: it compares with what a taken token scored in training
+    decode=threshold.above,
+    state=threshold.initial,
+    update=threshold.follow_capacity,
 )

@@ -42,6 +42,7 @@ STRATEGY = Strategy(
     causal=True,
     group="token",
     router_gradient="none",
+    balanced_by="rule",
     reads_logits=False,
     route=route,
     table=balanced_table,

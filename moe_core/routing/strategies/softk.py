@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from moe_core.routing.choice import best_experts
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.strategy import RouteContext, Strategy
 
@@ -11,8 +12,9 @@ def route(logits_TE: Tensor, context: RouteContext) -> Routing:
 
     k must be at least 2: the softmax of one logit is 1, which would cut the router's gradient.
     """
-    chosen_TK, expert_TK = logits_TE.topk(context.top_k, dim=-1)
-    return from_token_choice(expert_TK, chosen_TK.softmax(-1), context.num_experts)
+    expert_TK = best_experts(logits_TE, context)
+    weight_TK = logits_TE.gather(1, expert_TK).softmax(-1)
+    return from_token_choice(expert_TK, weight_TK, context.num_experts)
 
 
 STRATEGY = Strategy(

@@ -2,13 +2,15 @@
 
 from torch import Tensor
 
+from moe_core.routing.choice import best_experts
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.strategy import RouteContext, Strategy
 
 
 def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     """i = argmax p, weight p_i with p = softmax(z)."""
-    weight_T1, expert_T1 = logits_TE.softmax(-1).max(-1, keepdim=True)
+    expert_T1 = best_experts(logits_TE, context)
+    weight_T1 = logits_TE.softmax(-1).gather(1, expert_T1)
     return from_token_choice(expert_T1, weight_T1, context.num_experts)
 
 

@@ -1,0 +1,36 @@
+"""GShard: the best expert always, the second with a probability that follows its weight."""
+
+import torch
+from torch import Tensor
+
+from moe_core.routing.choice import best_experts
+from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.strategy import RouteContext, Strategy
+
+
+def route(logits_TE: Tensor, context: RouteContext) -> Routing:
+    """g: p of the two best, normalised. In training the second is used if 2 g_2 > U(0, 1).
+
+    Causal because capacity fills token by token here; GShard fills all first choices before any
+    second one, so that a later token's first choice can displace an earlier token's second.
+    """
+    expert_T2 = best_experts(logits_TE, context)
+    weight_T2 = logits_TE.gather(1, expert_T2).softmax(-1)
+    routing = from_token_choice(expert_T2, weight_T2, context.num_experts)
+    if context.noise is None:
+        return routing
+    draw_T = torch.rand(len(weight_T2), generator=context.noise).to(weight_T2)
+    used_T2 = torch.stack([torch.ones_like(draw_T) > 0, 2 * weight_T2[:, 1] > draw_T], dim=1)
+    return routing.where(used_T2.flatten())
+
+
+STRATEGY = Strategy(
+    label="GShard top-2",
+    source="GShard, arXiv 2006.16668, algorithm 1",
+    causal=True,
+    group="token",
+    router_gradient="task",
+    min_top_k=2,
+    max_top_k=2,
+    route=route,
+)

@@ -1,0 +1,59 @@
+"""Sinkhorn: tokens are assigned by a balanced transport plan in training, greedily by a decoder."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from moe_core.routing.choice import best_experts
+from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.strategy import RouteContext, Strategy
+
+TOLERANCE = 0.01
+MAX_ITERATIONS = 100
+
+
+@torch.no_grad()
+def transport_plan(logits_GSE: Tensor) -> Tensor:
+    """plan_GSE proportional to exp(z) up to a factor a row and a factor a column.
+
+    Rows sum to 1, and columns to S / E within 1 % (Sinkhorn's alternation, in logarithms).
+    """
+    size, num_experts = logits_GSE.shape[-2:]
+    log_plan = logits_GSE.double()
+    for _ in range(MAX_ITERATIONS):
+        log_plan = log_plan - log_plan.logsumexp(-2, keepdim=True) + math.log(size / num_experts)
+        log_plan = log_plan.log_softmax(-1)
+        columns_GE = log_plan.exp().sum(-2) * (num_experts / size)
+        if (columns_GE - 1).abs().max() < TOLERANCE:
+            break
+    return log_plan.exp()
+
+
+def route(logits_TE: Tensor, context: RouteContext) -> Routing:
+    """The k largest entries of each row of the sequence's plan, weighted by sigmoid(z)."""
+    plan_GSE = transport_plan(logits_TE.unflatten(0, (-1, context.group_size)))
+    return _weighted(logits_TE, plan_GSE.flatten(0, 1), context)
+
+
+def decode(logits_TE: Tensor, context: RouteContext) -> Routing:
+    """The k largest logits: a token alone cannot be balanced against others."""
+    return _weighted(logits_TE, logits_TE, context)
+
+
+def _weighted(logits_TE: Tensor, scores_TE: Tensor, context: RouteContext) -> Routing:
+    expert_TK = best_experts(scores_TE, context)
+    weight_TK = logits_TE.gather(1, expert_TK).sigmoid()
+    return from_token_choice(expert_TK, weight_TK, context.num_experts)
+
+
+STRATEGY = Strategy(
+    label="Sinkhorn",
+    source="BASE, arXiv 2103.16716, section 3; by Sinkhorn: arXiv 2202.01169, appendix B",
+    causal=False,
+    group="sequence",
+    router_gradient="task",
+    balanced_by="rule",
+    route=route,
+    decode=decode,
+)
