@@ -10,7 +10,9 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/bench.smk"
+include: "rules/audit.smk"
 include: "rules/summary.smk"
+include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/collect.smk"
@@ -23,4 +25,6 @@ rule all:
         rules.data.input,
         rules.unified.input,
         rules.capacity.input,
+        rules.experiments.input,
+        rules.claims.input,
         "report/report.pdf",

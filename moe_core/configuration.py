@@ -7,17 +7,29 @@ import difflib
 import math
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from moe_core.errors import StudyError
 from moe_core.model.config import Activation
 from moe_core.routing import registry
 from moe_core.routing.drop_policy import CAUSAL_POLICIES, DropPolicy
+from moe_core.routing.router_net import RouterNet
 from moe_core.strict import Strict
 from moe_core.training.config import Device, ThroughputConfig, TrainingConfig
 
+SweepName = Literal[
+    "capacity_sweep", "router_nets", "larger", "subword", "balance", "learning_rate"
+]
+SWEEPS: tuple[SweepName, ...] = get_args(SweepName)
 Fraction = Annotated[float, Field(gt=0, lt=0.5)]
 
 
@@ -78,10 +90,64 @@ class TokenizerConfig(Strict):
 
 
 class UnifiedConfig(Strict):
-    """Strategies x the scale's capacity factors and seeds, with dense models of equal FLOPs."""
+    """Strategies x the scale's capacity factors and seeds, with dense models of equal size."""
 
-    strategies: list[str] = Field(min_length=1, description="Strategies to compare.")
+    strategies: list[str] = Field(min_length=1, description="Strategies and controls to compare.")
+    shared_expert: list[str] = Field(
+        description="Those of them to train with a shared expert too, at equal active FLOPs."
+    )
     drop_policy: DropPolicy = Field(description="Which assignments lose when slots run out.")
+    bias_rate: PositiveFloat = Field(
+        description="Step of the bias of strategies that are balanced by it."
+    )
+
+
+class CapacitySweepConfig(Strict):
+    """Capacity factor of trained routers."""
+
+    strategies: list[str] = Field(description="Strategies to train at each.")
+    capacity_factors: list[PositiveFloat] = Field(min_length=1, description="cf values.")
+
+
+class RouterNetsConfig(Strict):
+    """Router network x strategy."""
+
+    strategies: list[str] = Field(description="Strategies to train with each.")
+    routers: list[RouterNet] = Field(min_length=1, description="Router networks.")
+
+
+class LargerConfig(Strict):
+    """More experts, then a wider model: one factor at a time."""
+
+    strategies: list[str] = Field(description="Strategies to train at each size.")
+    num_experts_factor: Annotated[int, Field(ge=2)] = Field(description="Times as many experts.")
+    dim_factor: Annotated[int, Field(ge=2)] = Field(description="Times as wide, experts too.")
+
+
+class SubwordConfig(Strict):
+    """The same stories as byte-level BPE (tokenizer.bpe)."""
+
+    strategies: list[str] = Field(description="Strategies to train on them.")
+
+
+class BalanceConfig(Strict):
+    """What keeps the load even, and what it costs: one change to the usual arm at a time."""
+
+    strategies: list[str] = Field(description="Strategies to train with each.")
+    switch_coefs: list[NonNegativeFloat] = Field(description="Weights of the Switch loss.")
+    balance_sequences: list[PositiveInt] = Field(description="Scopes of the Switch loss.")
+    bias_rates: list[PositiveFloat] = Field(
+        description="Steps of a bias that replaces the Switch loss."
+    )
+    jitters: list[PositiveFloat] = Field(description="Jitters of the router's input.")
+
+
+class LearningRateConfig(Strict):
+    """The same small grid for each strategy, on seeds of its own."""
+
+    strategies: list[str] = Field(description="Strategies to tune; dense models are with them.")
+    factors: list[PositiveFloat] = Field(min_length=1, description="Times the arm's own rate.")
+    seeds: list[NonNegativeInt] = Field(min_length=1, description="Tuning seeds.")
 
 
 class CapacityConfig(Strict):
@@ -100,6 +166,12 @@ class Experiments(Strict):
     """What is compared."""
 
     unified: UnifiedConfig
+    capacity_sweep: CapacitySweepConfig
+    router_nets: RouterNetsConfig
+    larger: LargerConfig
+    subword: SubwordConfig
+    balance: BalanceConfig
+    learning_rate: LearningRateConfig
     capacity: CapacityConfig
 
 
@@ -134,6 +206,14 @@ class ScaleCapacity(Strict):
     trained_expert_hidden: PositiveInt = Field(description="Expert width of their models.")
 
 
+class Sweep(Strict):
+    """How much of each experiment besides the unified one."""
+
+    seeds: list[NonNegativeInt] = Field(min_length=1, description="Paired seeds of each arm.")
+    steps: PositiveInt = Field(description="Optimiser steps of each run.")
+    timed: list[SweepName] = Field(description="Experiments whose shapes are timed too.")
+
+
 class Scale(Strict):
     """How much of everything."""
 
@@ -143,8 +223,13 @@ class Scale(Strict):
         min_length=1, description="cf of the unified experiment's arms."
     )
     threads: PositiveInt = Field(description="CPU threads of one training run.")
+    audit_trials: PositiveInt = Field(description="Trials of each invariance of each audit.")
     model: ScaleModel
     training: TrainingConfig
+    learning_rates: dict[str, PositiveFloat] = Field(
+        description="Peak rates of strategies (or `dense`) that differ from training's."
+    )
+    sweep: Sweep
     throughput: ThroughputConfig
     capacity: ScaleCapacity
 
@@ -174,43 +259,66 @@ def check(config: dict[str, Any]) -> StudyConfig:
     except ValidationError as error:
         raise _explain(error) from None
     _one_of("scale", checked.scale, checked.scales)
-    experiments = checked.experiments
-    for strategy in experiments.unified.strategies:
-        _one_of("experiments.unified.strategies", strategy, registry.names())
-    _distinct("experiments.unified.strategies", experiments.unified.strategies)
+    _check_experiments(checked.experiments)
+    for name, scale in checked.scales.items():
+        _check_scale(f"scales.{name}", scale, checked.experiments)
+    return checked
+
+
+def strategies_by_experiment(experiments: Experiments) -> dict[str, list[str]]:
+    """The strategies that each experiment trains."""
+    return {name: getattr(experiments, name).strategies for name in ("unified", *SWEEPS)}
+
+
+def _check_experiments(experiments: Experiments) -> None:
+    unified = experiments.unified
+    for name, strategies in strategies_by_experiment(experiments).items():
+        for strategy in strategies:
+            _one_of(f"experiments.{name}.strategies", strategy, registry.names())
+        _distinct(f"experiments.{name}.strategies", strategies)
+    for strategy in unified.shared_expert:
+        _one_of("experiments.unified.shared_expert", strategy, unified.strategies)
+    for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
+        name, _, axis = key.partition(".")
+        _distinct(f"experiments.{key}", getattr(getattr(experiments, name), axis))
+    if 1.0 not in experiments.learning_rate.factors or len(experiments.learning_rate.factors) < 3:
+        raise StudyError(
+            "experiments.learning_rate.factors",
+            f"{experiments.learning_rate.factors} cannot show that the chosen rate is no edge",
+            "give 1.0 with a smaller and a larger factor",
+        )
     for name in ("num_experts", "top_k", "capacity_factors"):
         _distinct(f"experiments.capacity.{name}", getattr(experiments.capacity, name))
-    if experiments.unified.drop_policy not in CAUSAL_POLICIES:
+    if unified.drop_policy not in CAUSAL_POLICIES:
         raise StudyError(
             "experiments.unified.drop_policy",
-            f"{experiments.unified.drop_policy!r} looks at later tokens: no cell would be causal",
+            f"{unified.drop_policy!r} looks at later tokens: no cell would be causal",
             f"allowed: {_list(CAUSAL_POLICIES)}",
         )
-    if not any(registry.declaration(s)["causal"] for s in experiments.unified.strategies):
+    ranked = [s for s in registry.names() if not registry.declaration(s)["control"]]
+    if not set(ranked) & set(unified.strategies):
         raise StudyError(
             "experiments.unified.strategies",
-            "none of them is causal, so there is nothing to rank",
-            f"causal: {_list(s for s in registry.names() if registry.declaration(s)['causal'])}",
+            "all of them are controls, so there is nothing to rank",
+            f"strategies: {_list(ranked)}",
         )
-    for name, scale in checked.scales.items():
-        _check_scale(f"scales.{name}", scale, experiments.unified.strategies)
     fewest = min(experiments.capacity.num_experts)
-    for name, top_k in (
+    for axis, top_k in (
         ("top_k", max(experiments.capacity.top_k)),
         ("trained_top_k", experiments.capacity.trained_top_k),
     ):
         if top_k > fewest:
             raise StudyError(
-                f"experiments.capacity.{name}",
+                f"experiments.capacity.{axis}",
                 f"{top_k} is more than the fewest experts, "
                 f"experiments.capacity.num_experts = {fewest}",
             )
-    return checked
 
 
-def _check_scale(key: str, scale: Scale, strategies: list[str]) -> None:
+def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     shape, training = scale.model, scale.training
     _distinct(f"{key}.seeds", scale.seeds)
+    _distinct(f"{key}.sweep.seeds", scale.sweep.seeds)
     _distinct(f"{key}.capacity_factors", scale.capacity_factors)
     if shape.dim % 2:
         raise StudyError(f"{key}.model.dim", f"{shape.dim} is odd", "rotary positions need pairs")
@@ -226,7 +334,10 @@ def _check_scale(key: str, scale: Scale, strategies: list[str]) -> None:
             f"{shape.top_k} is more than {key}.model.num_experts = {shape.num_experts}",
             f"allowed: 1 to {shape.num_experts}",
         )
-    for strategy in strategies:
+    for strategy in scale.learning_rates:
+        _one_of(f"{key}.learning_rates", strategy, (*registry.names(), "dense"))
+    used = {s for many in strategies_by_experiment(experiments).values() for s in many}
+    for strategy in sorted(used):
         least = registry.declaration(strategy)["min_top_k"]
         if arm_top_k(strategy, shape.top_k) < least:
             raise StudyError(
@@ -235,11 +346,18 @@ def _check_scale(key: str, scale: Scale, strategies: list[str]) -> None:
                 "gradient",
                 f"allowed: {least} or more",
             )
-    if training.warmup_steps >= training.steps:
-        raise StudyError(
-            f"{key}.training.warmup_steps",
-            f"{training.warmup_steps} leaves nothing of {key}.training.steps = {training.steps}",
-        )
+    for where, steps in (("training", training.steps), ("sweep", scale.sweep.steps)):
+        if training.warmup_steps >= steps:
+            raise StudyError(
+                f"{key}.training.warmup_steps",
+                f"{training.warmup_steps} leaves nothing of {key}.{where}.steps = {steps}",
+            )
+    for scope in (*experiments.balance.balance_sequences, training.balance_sequences or 1):
+        if training.batch_size % scope:
+            raise StudyError(
+                f"{key}.training.batch_size",
+                f"{training.batch_size} sequences are no multiple of balance_sequences = {scope}",
+            )
     if training.warmup_steps >= scale.capacity.trained_steps:
         raise StudyError(
             f"{key}.capacity.trained_steps",

@@ -41,12 +41,29 @@ def canonical(spec: Strict) -> str:
 
 
 def model_slug(model: TransformerConfig) -> str:
-    """Readable name of a model, e.g. ``softk-e8k2-cf1.25``."""
+    """Readable name of a model, e.g. ``softk-e8k2-cf1.25``; modifiers follow, if any."""
     if model.moe is None:
         return f"dense-f{model.ffn_hidden}"
     moe = model.moe
     limit = "dropless" if moe.drop_policy == "none" else f"cf{moe.capacity_factor:g}"
-    return f"{moe.strategy}-e{moe.num_experts}k{moe.top_k}-{limit}"
+    modifiers = {
+        moe.router: moe.router != "linear",
+        f"shared{moe.shared_hidden}": moe.shared_hidden,
+        f"jitter{moe.jitter:g}": moe.jitter,
+        f"bias{moe.bias_rate:g}": moe.bias_rate,
+    }
+    parts = [moe.strategy, f"e{moe.num_experts}k{moe.top_k}", limit]
+    return "-".join(parts + [name for name, present in modifiers.items() if present])
+
+
+def cell_name(run: RunSpec) -> str:
+    """Name of the cell of a run: what its runs over seeds share, unique within a study."""
+    training = run.training
+    scope = f"-over{training.balance_sequences}" if training.balance_sequences else ""
+    return (
+        f"{model_slug(run.model)}-d{run.model.dim}-a{training.switch_coef:g}{scope}"
+        f"-lr{training.learning_rate:g}"
+    )
 
 
 def run_id(spec: RunSpec) -> str:
@@ -79,11 +96,12 @@ def dense_width(model: TransformerConfig) -> int:
     """Hidden width of the dense layer with the active FLOPs of a model's experts.
 
     A token reaches K experts of width F, before drops, or cf * K on average (at most E) where
-    experts fill their capacity.
+    experts fill their capacity, and the shared expert.
     """
     if model.moe is None:
         return model.ffn_hidden
     moe = model.moe
     if not registry.declaration(moe.strategy)["fills_capacity"]:
-        return moe.top_k * model.ffn_hidden
-    return round(min(moe.top_k * moe.capacity_factor, moe.num_experts) * model.ffn_hidden)
+        return moe.top_k * model.ffn_hidden + moe.shared_hidden
+    reached = min(moe.top_k * moe.capacity_factor, moe.num_experts)
+    return round(reached * model.ffn_hidden) + moe.shared_hidden

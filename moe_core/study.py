@@ -4,43 +4,47 @@ A row is all that its training job needs, as one canonical JSON; its id is a rea
 short hash of that JSON, so that equal rows of two experiments are one run. Free of torch.
 """
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moe_core.configuration import (
-    CorpusConfig,
-    Scale,
-    StudyConfig,
-    TokenizerConfig,
-    arm_top_k,
-    check,
-)
+from moe_core.arms import Arms
+from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig, check
 from moe_core.errors import StudyError
-from moe_core.model.config import MoEConfig, TransformerConfig
-from moe_core.provenance import canonical_json, data_digest
-from moe_core.runs import RunSpec, ShapeSpec, dense_width, run_id, shape_id, shape_of
+from moe_core.provenance import canonical_json
+from moe_core.runs import RunSpec, ShapeSpec, run_id, shape_id, shape_of
 
 
 @dataclass(frozen=True)
 class Study:
     """A checked configuration and its table of runs.
 
-    runs: by id. unified: ids of the unified experiment. capacity: by E, the id of the run whose
-    router the capacity microbenchmark records. shapes: by id; shape_of: run id to shape id.
+    tokens: name of the encoded stories; tokenizers: by such a name. runs: by id. experiments: ids
+    of runs by experiment, ``unified`` first. capacity: by E, the id of the run whose router the
+    capacity microbenchmark records. shapes: by id; shape_of: run id to shape id, of timed runs.
+    audited: the first seed of each routed cell of the unified experiment.
     """
 
     config: StudyConfig
     scale: Scale
     corpus: str
     tokens: str
+    tokenizers: dict[str, TokenizerConfig]
     runs: dict[str, RunSpec]
-    unified: list[str]
+    experiments: dict[str, list[str]]
     capacity: dict[int, str]
     shapes: dict[str, ShapeSpec]
     shape_of: dict[str, str]
+    audited: list[str]
+
+    @property
+    def unified(self) -> list[str]:
+        """Ids of the runs of the unified experiment."""
+        return self.experiments["unified"]
+
+    def tokens_of(self, experiment: str) -> list[str]:
+        """Names of the encoded stories that an experiment's runs read."""
+        return sorted({self.runs[run].tokens for run in self.experiments[experiment]})
 
 
 def load_study(config: dict[str, Any]) -> Study:
@@ -50,26 +54,36 @@ def load_study(config: dict[str, Any]) -> Study:
     """
     checked = check(config)
     scale = checked.scales[checked.scale]
-    corpus = checked.corpus.source
-    tokens = f"{corpus}-{tokenizer_name(checked.tokenizer)}"
-    table = {run_id(spec): spec for spec in _unified_runs(checked, scale, tokens)}
-    unified = list(table)
+    arms = Arms(checked, scale)
+    table: dict[str, RunSpec] = {}
+    experiments = {}
+    for name, specs in arms.experiments().items():
+        rows = {run_id(spec): spec for spec in specs}
+        table |= rows
+        experiments[name] = list(rows)
     capacity = {}
     for num_experts in checked.experiments.capacity.num_experts:
-        spec = _capacity_run(checked, scale, tokens, num_experts)
+        spec = arms.recorded(num_experts)
         capacity[num_experts] = run_id(spec)
         table[run_id(spec)] = spec
-    shapes = {run: shape_of(table[run], scale.throughput) for run in unified}
+    timed = [run for name in ("unified", *scale.sweep.timed) for run in experiments[name]]
+    shapes = {run: shape_of(table[run], scale.throughput) for run in timed}
     return Study(
         config=checked,
         scale=scale,
-        corpus=corpus,
-        tokens=tokens,
+        corpus=checked.corpus.source,
+        tokens=arms.tokens,
+        tokenizers={arms.tokens: checked.tokenizer, arms.subword_tokens: arms.subword_tokenizer},
         runs=table,
-        unified=unified,
+        experiments=experiments,
         capacity=capacity,
         shapes={shape_id(s): s for s in shapes.values()},
         shape_of={run: shape_id(s) for run, s in shapes.items()},
+        audited=[
+            run
+            for run in experiments["unified"]
+            if table[run].model.moe and table[run].seed == scale.seeds[0]
+        ],
     )
 
 
@@ -149,88 +163,4 @@ def report_spec(study: Study) -> str:
             "model": scale.model.model_dump(),
             "training": scale.training.model_dump(),
         }
-    )
-
-
-def tokenizer_name(tokenizer: TokenizerConfig) -> str:
-    """Folder name of a tokenizer."""
-    if tokenizer.kind == "bpe":
-        return f"bpe{tokenizer.bpe.vocab_size}"
-    if tokenizer.kind == "pretrained":
-        slug = re.sub(r"[^A-Za-z0-9]+", "_", tokenizer.pretrained.name).strip("_")[-40:]
-        return f"pretrained_{slug}_{data_digest(tokenizer.pretrained.model_dump())[:6]}"
-    return "char"
-
-
-def _model(scale: Scale, ffn_hidden: int, moe: MoEConfig | None) -> TransformerConfig:
-    shape = scale.model
-    return TransformerConfig(
-        dim=shape.dim,
-        layers=shape.layers,
-        heads=shape.heads,
-        ffn_hidden=ffn_hidden,
-        activation=shape.activation,
-        tied_head=shape.tied_head,
-        moe=moe,
-    )
-
-
-def _unified_runs(config: StudyConfig, scale: Scale, tokens: str) -> Iterable[RunSpec]:
-    experiment, shape = config.experiments.unified, scale.model
-    top_ks = {s: arm_top_k(s, shape.top_k) for s in experiment.strategies}
-    models = [
-        _model(
-            scale,
-            shape.expert_hidden,
-            MoEConfig(
-                strategy=strategy,
-                router="linear",
-                num_experts=shape.num_experts,
-                top_k=top_k,
-                capacity_factor=capacity_factor,
-                drop_policy=experiment.drop_policy,
-                shared_hidden=0,
-                jitter=0.0,
-                bias_rate=0.0,
-            ),
-        )
-        for strategy, top_k in top_ks.items()
-        for capacity_factor in scale.capacity_factors
-    ]
-    # a dense model for each active width, so that no arm is compared with twice its FLOPs
-    models += [_model(scale, width, None) for width in sorted({dense_width(m) for m in models})]
-    for model in models:
-        for seed in scale.seeds:
-            yield RunSpec(
-                tokens=tokens,
-                seed=seed,
-                device=config.device,
-                threads=scale.threads,
-                model=model,
-                training=scale.training,
-            )
-
-
-def _capacity_run(config: StudyConfig, scale: Scale, tokens: str, num_experts: int) -> RunSpec:
-    experiment, size = config.experiments.capacity, scale.capacity
-    moe = MoEConfig(
-        strategy="softk",
-        router="linear",
-        num_experts=num_experts,
-        top_k=experiment.trained_top_k,
-        capacity_factor=1.25,
-        shared_hidden=0,
-        jitter=0.0,
-        bias_rate=0.0,
-        drop_policy="none",  # what the router wants, not what a capacity taught it
-    )
-    return RunSpec(
-        tokens=tokens,
-        seed=scale.seeds[0],
-        device=config.device,
-        threads=scale.threads,
-        model=_model(scale, size.trained_expert_hidden, moe),
-        training=scale.training.model_copy(
-            update={"steps": size.trained_steps, "evaluate_every": size.trained_steps}
-        ),
     )

@@ -1,7 +1,8 @@
 rule throughput:
     """Time whole optimiser steps of one model shape, with all cores to itself."""
     input:
-        **rules.tokens.output,
+        meta=tokens_meta,
+        splits=tokens_splits,
     output:
         throughput="results/throughput/{shape}.json",
     log:
@@ -28,7 +29,8 @@ rule throughput:
 rule router_logits:
     """Record the last router's logits of a trained run on test stories."""
     input:
-        **rules.tokens.output,
+        meta=f"{TOKENS}/meta.json",
+        test=f"{TOKENS}/test.bin",
         weights="results/runs/{run}/weights.safetensors",
         summary="results/runs/{run}/summary.json",
     output:

@@ -2,7 +2,7 @@ rule data:
     """The corpus, split and tokenized."""
     input:
         rules.corpus.output,
-        rules.tokens.output,
+        expand(rules.tokens.output, tokens=study.tokenizers),
 
 
 rule unified:
@@ -13,6 +13,7 @@ rule unified:
         multiext("results/unified/frontier", ".pdf", ".png"),
         multiext("results/unified/overlay", ".pdf", ".png"),
         multiext("results/unified/load_quality", ".pdf", ".png"),
+        multiext("results/unified/ranking", ".pdf", ".png"),
 
 
 rule capacity:
@@ -23,10 +24,28 @@ rule capacity:
         multiext("results/capacity/capacity_tokens_per_s", ".pdf", ".png"),
 
 
+rule experiments:
+    """The experiments that change one thing at a time: CSVs and a figure each."""
+    input:
+        expand(
+            "results/{sweep}/{file}.csv", sweep=SWEEPS, file=["summary", "aggregate"]
+        ),
+        expand(rules.sweep.output, sweep=SWEEPS),
+        rules.learning_rate_choice.output,
+
+
+rule claims:
+    """The audits of all routers and the ledger of claims."""
+    input:
+        "results/audits/audits.csv",
+        "results/claims/ledger.csv",
+
+
 rule report_inputs:
     """All that the report needs, short of compiling it with TeX."""
     input:
         rules.unified.input,
         rules.capacity.input,
-        rules.numbers_tex.output,
-        rules.tables.output,
+        rules.experiments.input,
+        rules.claims.input,
+        rules.report.input.generated,

@@ -34,8 +34,14 @@ except StudyError as error:
 
 CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
+SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
+SWEEPS = [name for name in study.experiments if name != "unified"]
 ALL_CORES = workflow.cores or os.cpu_count()
 GPU = 1 if study.config.device == "cuda" else 0
+# verdicts of an earlier study, to flag those that changed
+STORED_LEDGER = [
+    path for path in ["results/reference/ledger.csv"] if Path(path).exists()
+]
 REPORT_SOURCES = [
     str(path.relative_to(workflow.basedir))
     for path in sorted((Path(workflow.basedir) / "report").glob("**/*"))
@@ -46,6 +52,9 @@ REPORT_SOURCES = [
 wildcard_constraints:
     run="[A-Za-z0-9_.-]+",
     shape="[A-Za-z0-9_.-]+",
+    tokens="|".join(study.tokenizers),
+    experiment="|".join(study.experiments),
+    sweep="|".join(SWEEPS),
 
 
 def script_code(name, strategies=()):
@@ -95,6 +104,59 @@ def shape_code(wildcards):
     """Digest of the code that a shape's speed depends on."""
     model = of_this_study(study.shapes, wildcards.shape).model
     return script_code("throughput", strategies_of(model))
+
+
+def audit_code(wildcards):
+    """Digest of the code that an audit depends on."""
+    model = of_this_study(study.runs, wildcards.run).model
+    return script_code("audit", strategies_of(model))
+
+
+def row_of(wildcards):
+    """The run or shape that a rule's wildcard names."""
+    if hasattr(wildcards, "run"):
+        return of_this_study(study.runs, wildcards.run)
+    return of_this_study(study.shapes, wildcards.shape)
+
+
+def tokens_meta(wildcards):
+    """meta.json of the encoded stories that a run or shape reads."""
+    return f"results/tokens/{row_of(wildcards).tokens}/meta.json"
+
+
+def tokens_splits(wildcards):
+    """The encoded stories that a run or shape reads."""
+    return [f"results/tokens/{row_of(wildcards).tokens}/{n}" for n in SPLIT_FILES]
+
+
+def tokenizer_of(wildcards):
+    """What a vocabulary depends on besides the stories."""
+    return tokenizer_spec(study.tokenizers[wildcards.tokens])
+
+
+def experiment_files(name):
+    """A function to one file of each run of an experiment."""
+    return lambda wildcards: run_files(study.experiments[wildcards.experiment], name)
+
+
+def experiment_throughput(wildcards):
+    """Timings of the shapes of an experiment that are timed."""
+    runs = study.experiments[wildcards.experiment]
+    shapes = sorted({study.shape_of[run] for run in runs if run in study.shape_of})
+    return [f"results/throughput/{shape}.json" for shape in shapes]
+
+
+def experiment_ngrams(wildcards):
+    """The n-gram control of each text that an experiment reads."""
+    return [f"results/ngram/{t}.json" for t in study.tokens_of(wildcards.experiment)]
+
+
+def experiment_shapes(wildcards):
+    """Shape of each timed run of an experiment, as canonical JSON."""
+    runs = study.experiments[wildcards.experiment]
+    return canonical_json(
+        {run: study.shape_of[run] for run in runs if run in study.shape_of}
+    )
 
 
 def run_files(runs, name):

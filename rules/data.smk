@@ -32,11 +32,11 @@ rule tokenizer:
         tokenizer_files,
         train=f"{CORPUS}/train.jsonl",
     output:
-        tokenizer=f"{TOKENS}/tokenizer.json",
+        tokenizer="results/tokens/{tokens}/tokenizer.json",
     log:
-        "results/logs/tokenizer.log",
+        "results/logs/tokenizer/{tokens}.log",
     benchmark:
-        "results/benchmarks/tokenizer.jsonl"
+        "results/benchmarks/tokenizer/{tokens}.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 2
@@ -45,7 +45,7 @@ rule tokenizer:
         mem_mb=4000,
         gpu=0,
     params:
-        spec=tokenizer_spec(study.config.tokenizer),
+        spec=tokenizer_of,
         code=script_code("tokenizer"),
     shell:
         "python -m workflow_scripts.tokenizer --spec {params.spec:q} --train {input.train:q} "
@@ -58,16 +58,16 @@ rule tokens:
         train=f"{CORPUS}/train.jsonl",
         valid=f"{CORPUS}/valid.jsonl",
         test=f"{CORPUS}/test.jsonl",
-        tokenizer=f"{TOKENS}/tokenizer.json",
+        tokenizer="results/tokens/{tokens}/tokenizer.json",
     output:
-        train=f"{TOKENS}/train.bin",
-        valid=f"{TOKENS}/valid.bin",
-        test=f"{TOKENS}/test.bin",
-        meta=f"{TOKENS}/meta.json",
+        train="results/tokens/{tokens}/train.bin",
+        valid="results/tokens/{tokens}/valid.bin",
+        test="results/tokens/{tokens}/test.bin",
+        meta="results/tokens/{tokens}/meta.json",
     log:
-        "results/logs/tokens.log",
+        "results/logs/tokens/{tokens}.log",
     benchmark:
-        "results/benchmarks/tokens.jsonl"
+        "results/benchmarks/tokens/{tokens}.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 2

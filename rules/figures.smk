@@ -1,12 +1,12 @@
 rule frontier:
     """Frontier: bits per byte against tokens per second."""
     input:
-        aggregate="results/unified/aggregate.csv",
+        "results/unified/aggregate.csv",
     output:
         pdf="results/unified/frontier.pdf",
         png=report(
             "results/unified/frontier.png",
-            category="Unified",
+            category="unified",
             labels={"figure": "frontier"},
             caption="../report/captions/frontier.rst",
         ),
@@ -23,21 +23,21 @@ rule frontier:
         gpu=0,
     params:
         code=script_code("frontier"),
+    # the script of a figure is named like its rule and takes what it draws by --table
     shell:
-        "python -m workflow_scripts.frontier --aggregate {input.aggregate:q} "
-        "--pdf {output.pdf:q} --png {output.png:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.{rule} --table {input:q} --pdf {output.pdf:q} "
+        "--png {output.png:q} 2>&1 | tee {log:q}"
 
 
-rule overlay:
-    """Overlay: learning curves with the range over seeds."""
+use rule frontier as overlay with:
+    # Overlay: learning curves with the range over seeds.
     input:
-        metrics=run_files(study.unified, "metrics.jsonl"),
-        summaries=run_files(study.unified, "summary.json"),
+        run_files(study.unified, "metrics.jsonl"),
     output:
         pdf="results/unified/overlay.pdf",
         png=report(
             "results/unified/overlay.png",
-            category="Unified",
+            category="unified",
             labels={"figure": "overlay"},
             caption="../report/captions/overlay.rst",
         ),
@@ -45,30 +45,19 @@ rule overlay:
         "results/logs/overlay.log",
     benchmark:
         "results/benchmarks/overlay.jsonl"
-    conda:
-        "../envs/bench.yaml"
-    threads: 1
-    resources:
-        runtime=10,
-        mem_mb=1000,
-        gpu=0,
     params:
-        runs=run_files(study.unified, ""),
         code=script_code("overlay"),
-    shell:
-        "python -m workflow_scripts.overlay --runs {params.runs:q} "
-        "--pdf {output.pdf:q} --png {output.png:q} 2>&1 | tee {log:q}"
 
 
-rule load_quality:
-    """Load against quality: imbalance before dropping, and bits per byte."""
+use rule frontier as load_quality with:
+    # Load against quality: imbalance before dropping, and bits per byte.
     input:
-        summary="results/unified/summary.csv",
+        "results/unified/summary.csv",
     output:
         pdf="results/unified/load_quality.pdf",
         png=report(
             "results/unified/load_quality.png",
-            category="Unified",
+            category="unified",
             labels={"figure": "load quality"},
             caption="../report/captions/load_quality.rst",
         ),
@@ -76,29 +65,59 @@ rule load_quality:
         "results/logs/load_quality.log",
     benchmark:
         "results/benchmarks/load_quality.jsonl"
-    conda:
-        "../envs/bench.yaml"
-    threads: 1
-    resources:
-        runtime=10,
-        mem_mb=1000,
-        gpu=0,
     params:
         code=script_code("load_quality"),
-    shell:
-        "python -m workflow_scripts.load_quality --summary {input.summary:q} "
-        "--pdf {output.pdf:q} --png {output.png:q} 2>&1 | tee {log:q}"
 
 
-rule capacity_drop_rate:
-    """Drop rate against capacity factor, with the closed-form law."""
+use rule frontier as ranking with:
+    # Ranking: bits per byte less the dense model of equal active FLOPs, with intervals.
     input:
-        microbench="results/capacity/microbench.csv",
+        "results/unified/aggregate.csv",
+    output:
+        pdf="results/unified/ranking.pdf",
+        png=report(
+            "results/unified/ranking.png",
+            category="unified",
+            labels={"figure": "ranking"},
+            caption="../report/captions/ranking.rst",
+        ),
+    log:
+        "results/logs/ranking.log",
+    benchmark:
+        "results/benchmarks/ranking.jsonl"
+    params:
+        code=script_code("ranking"),
+
+
+use rule frontier as sweep with:
+    # An experiment that changes one thing at a time: quality, and a second measure, by level.
+    input:
+        "results/{sweep}/aggregate.csv",
+    output:
+        pdf="results/{sweep}/{sweep}.pdf",
+        png=report(
+            "results/{sweep}/{sweep}.png",
+            category="{sweep}",
+            labels={"figure": "sweep"},
+            caption="../report/captions/sweep.rst",
+        ),
+    log:
+        "results/logs/sweep/{sweep}.log",
+    benchmark:
+        "results/benchmarks/sweep/{sweep}.jsonl"
+    params:
+        code=script_code("sweep"),
+
+
+use rule frontier as capacity_drop_rate with:
+    # Drop rate against capacity factor, with the closed-form law.
+    input:
+        "results/capacity/microbench.csv",
     output:
         pdf="results/capacity/capacity_drop_rate.pdf",
         png=report(
             "results/capacity/capacity_drop_rate.png",
-            category="Capacity",
+            category="capacity",
             labels={"figure": "capacity drop rate"},
             caption="../report/captions/capacity_drop_rate.rst",
         ),
@@ -106,29 +125,19 @@ rule capacity_drop_rate:
         "results/logs/capacity_drop_rate.log",
     benchmark:
         "results/benchmarks/capacity_drop_rate.jsonl"
-    conda:
-        "../envs/bench.yaml"
-    threads: 1
-    resources:
-        runtime=10,
-        mem_mb=1000,
-        gpu=0,
     params:
         code=script_code("capacity_drop_rate"),
-    shell:
-        "python -m workflow_scripts.capacity_drop_rate --microbench {input.microbench:q} "
-        "--pdf {output.pdf:q} --png {output.png:q} 2>&1 | tee {log:q}"
 
 
-rule capacity_tokens_per_s:
-    """Tokens per second of capacity, pack and combine."""
+use rule frontier as capacity_tokens_per_s with:
+    # Tokens per second of capacity, pack and combine.
     input:
-        microbench="results/capacity/microbench.csv",
+        "results/capacity/microbench.csv",
     output:
         pdf="results/capacity/capacity_tokens_per_s.pdf",
         png=report(
             "results/capacity/capacity_tokens_per_s.png",
-            category="Capacity",
+            category="capacity",
             labels={"figure": "capacity tokens per s"},
             caption="../report/captions/capacity_tokens_per_s.rst",
         ),
@@ -136,15 +145,5 @@ rule capacity_tokens_per_s:
         "results/logs/capacity_tokens_per_s.log",
     benchmark:
         "results/benchmarks/capacity_tokens_per_s.jsonl"
-    conda:
-        "../envs/bench.yaml"
-    threads: 1
-    resources:
-        runtime=10,
-        mem_mb=1000,
-        gpu=0,
     params:
         code=script_code("capacity_tokens_per_s"),
-    shell:
-        "python -m workflow_scripts.capacity_tokens_per_s --microbench {input.microbench:q} "
-        "--pdf {output.pdf:q} --png {output.png:q} 2>&1 | tee {log:q}"

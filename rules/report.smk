@@ -8,6 +8,9 @@ rule numbers:
         meta=f"{TOKENS}/meta.json",
         run=f"results/runs/{study.unified[0]}/summary.json",
         throughput=f"results/throughput/{study.shape_of[study.unified[0]]}.json",
+        ledger="results/claims/ledger.csv",
+        audits="results/audits/audits.csv",
+        choice="results/learning_rate/choice.csv",
     output:
         json="results/report/numbers.json",
     log:
@@ -28,7 +31,8 @@ rule numbers:
         "python -m workflow_scripts.numbers --spec {params.spec:q} "
         "--aggregate {input.aggregate:q} --summary {input.summary:q} "
         "--microbench {input.microbench:q} --ngram {input.ngram:q} --meta {input.meta:q} "
-        "--run {input.run:q} --throughput {input.throughput:q} --out {output.json:q} "
+        "--run {input.run:q} --throughput {input.throughput:q} --ledger {input.ledger:q} "
+        "--audits {input.audits:q} --choice {input.choice:q} --out {output.json:q} "
         "2>&1 | tee {log:q}"
 
 
@@ -84,6 +88,59 @@ rule tables:
         "--strategies {output.strategies:q} 2>&1 | tee {log:q}"
 
 
+rule ledger_table:
+    """Typeset the claims ledger."""
+    input:
+        "results/claims/ledger.csv",
+    output:
+        tex="results/report/ledger_table.tex",
+    log:
+        "results/logs/ledger_table.log",
+    benchmark:
+        "results/benchmarks/ledger_table.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        code=script_code("ledger_table"),
+    # the script of such a table is named like its rule and takes what it typesets by --table
+    shell:
+        "python -m workflow_scripts.{rule} --table {input:q} --out {output.tex:q} "
+        "2>&1 | tee {log:q}"
+
+
+use rule ledger_table as audit_table with:
+    # Typeset the audits.
+    input:
+        "results/audits/audits.csv",
+    output:
+        tex="results/report/audit_table.tex",
+    log:
+        "results/logs/audit_table.log",
+    benchmark:
+        "results/benchmarks/audit_table.jsonl"
+    params:
+        code=script_code("audit_table"),
+
+
+use rule ledger_table as published_table with:
+    # Typeset the original's strategies as published beside ours.
+    input:
+        "results/unified/aggregate.csv",
+    output:
+        tex="results/report/published_table.tex",
+    log:
+        "results/logs/published_table.log",
+    benchmark:
+        "results/benchmarks/published_table.jsonl"
+    params:
+        code=script_code("published_table"),
+
+
 rule report:
     """Compile the report."""
     input:
@@ -92,6 +149,11 @@ rule report:
             "results/report/numbers.tex",
             "results/report/unified_table.tex",
             "results/report/strategy_table.tex",
+            "results/report/ledger_table.tex",
+            "results/report/audit_table.tex",
+            "results/report/published_table.tex",
+            "results/unified/ranking.pdf",
+            expand("results/{sweep}/{sweep}.pdf", sweep=SWEEPS),
             "results/unified/frontier.pdf",
             "results/unified/overlay.pdf",
             "results/unified/load_quality.pdf",

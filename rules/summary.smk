@@ -1,20 +1,21 @@
 rule summary:
-    """One row a run of the unified experiment, and a row for the n-gram control."""
+    """One row a run of an experiment, and a row for each n-gram control."""
     input:
-        runs=run_files(study.unified, "summary.json"),
-        throughput=expand("results/throughput/{shape}.json", shape=study.shapes),
-        ngram=f"results/ngram/{study.tokens}.json",
+        runs=experiment_files("summary.json"),
+        metrics=experiment_files("metrics.jsonl"),
+        throughput=experiment_throughput,
+        ngram=experiment_ngrams,
     output:
         csv=report(
-            "results/unified/summary.csv",
-            category="Unified",
+            "results/{experiment}/summary.csv",
+            category="{experiment}",
             labels={"table": "one row a run"},
             caption="../report/captions/summary.rst",
         ),
     log:
-        "results/logs/summary.log",
+        "results/logs/summary/{experiment}.log",
     benchmark:
-        "results/benchmarks/summary.jsonl"
+        "results/benchmarks/summary/{experiment}.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 1
@@ -23,7 +24,7 @@ rule summary:
         mem_mb=1000,
         gpu=0,
     params:
-        shape_of=canonical_json(study.shape_of),
+        shape_of=experiment_shapes,
         code=script_code("summary"),
     shell:
         "python -m workflow_scripts.summary --shape-of {params.shape_of:q} "
@@ -34,18 +35,19 @@ rule summary:
 rule aggregate:
     """One row a cell: means over paired seeds with 95 % intervals, differences to dense."""
     input:
-        summary="results/unified/summary.csv",
+        summary="results/{experiment}/summary.csv",
+        stories=experiment_files("stories.csv"),
     output:
         csv=report(
-            "results/unified/aggregate.csv",
-            category="Unified",
+            "results/{experiment}/aggregate.csv",
+            category="{experiment}",
             labels={"table": "one row a cell"},
             caption="../report/captions/aggregate.rst",
         ),
     log:
-        "results/logs/aggregate.log",
+        "results/logs/aggregate/{experiment}.log",
     benchmark:
-        "results/benchmarks/aggregate.jsonl"
+        "results/benchmarks/aggregate/{experiment}.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 1
@@ -57,4 +59,29 @@ rule aggregate:
         code=script_code("aggregate"),
     shell:
         "python -m workflow_scripts.aggregate --summary {input.summary:q} "
-        "--out {output.csv:q} 2>&1 | tee {log:q}"
+        "--runs results/runs --out {output.csv:q} 2>&1 | tee {log:q}"
+
+
+rule learning_rate_choice:
+    """The best rate of each strategy on tuning seeds, and whether it sits on the grid's edge."""
+    input:
+        aggregate="results/learning_rate/aggregate.csv",
+    output:
+        csv="results/learning_rate/choice.csv",
+    log:
+        "results/logs/learning_rate_choice.log",
+    benchmark:
+        "results/benchmarks/learning_rate_choice.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        factors=study.config.experiments.learning_rate.factors,
+        code=script_code("learning_rate_choice"),
+    shell:
+        "python -m workflow_scripts.learning_rate_choice --aggregate {input.aggregate:q} "
+        "--factors {params.factors} --out {output.csv:q} 2>&1 | tee {log:q}"

@@ -1,10 +1,12 @@
 rule train:
     """Train one run of the table: metrics, summary, weights."""
     input:
-        **rules.tokens.output,
+        meta=tokens_meta,
+        splits=tokens_splits,
     output:
         metrics="results/runs/{run}/metrics.jsonl",
         summary="results/runs/{run}/summary.json",
+        stories="results/runs/{run}/stories.csv",
         weights="results/runs/{run}/weights.safetensors",
     log:
         "results/logs/train/{run}.log",
@@ -30,13 +32,15 @@ rule train:
 rule ngram:
     """Fit the interpolated n-gram control and read it on the same test stories."""
     input:
-        **rules.tokens.output,
+        train="results/tokens/{tokens}/train.bin",
+        test="results/tokens/{tokens}/test.bin",
+        meta="results/tokens/{tokens}/meta.json",
     output:
-        ngram=f"results/ngram/{study.tokens}.json",
+        ngram="results/ngram/{tokens}.json",
     log:
-        "results/logs/ngram.log",
+        "results/logs/ngram/{tokens}.log",
     benchmark:
-        "results/benchmarks/ngram.jsonl"
+        "results/benchmarks/ngram/{tokens}.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 1

@@ -1,31 +1,59 @@
 """One row a cell: means over paired seeds with 95 % intervals, and differences to dense."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
-from moe_core.measure.stats import mean_interval
 from moe_core.provenance import write_atomic
+from moe_core.stats.bootstrap import bits_per_byte, bits_per_byte_difference
+from moe_core.stats.holm import holm
+from moe_core.stats.intervals import Interval, mean_interval
+from moe_core.stats.power import minimum_detectable_effect
 from workflow_scripts.command import parser, path_argument, run
 
 IDENTITY = [
     "strategy",
     "label",
     "causal",
+    "control",
+    "router",
     "num_experts",
     "top_k",
     "capacity_factor",
+    "shared_hidden",
+    "jitter",
+    "bias_rate",
     "ffn_hidden",
     "dense_width",
+    "dim",
+    "tokens",
+    "switch_coef",
+    "balance_sequences",
+    "learning_rate",
+    "steps",
 ]
 OVER_SEEDS = [
-    "bits_per_byte",
     "perplexity",
+    "bits_per_byte_train_mode",
     "bits_per_byte_at_capacity",
     "drop_rate",
     "token_drop_rate",
+    "assignments_per_token",
+    "assignments_per_token_causal",
     "load_cv",
     "max_vio",
+    "gini",
     "dead_experts",
     "router_entropy_nats",
+    "marginal_entropy_nats",
+    "top1_margin",
+    "coactivation_max",
+    "specialisation_mutual_information_nats",
+    "specialisation_null_mean_nats",
+    "specialisation_null_high_nats",
+    "router_saturation_halfway",
+    "steps_to_target",
 ]
 PER_SHAPE = [
     "tokens_per_s",
@@ -37,36 +65,95 @@ PER_SHAPE = [
 ]
 
 
-def difference_to_dense(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.Series:
-    """Bits per byte of each run less the dense model of the same seed and active FLOPs."""
-    dense = runs[(runs.strategy == "dense") & runs.ffn_hidden.eq(cell.dense_width.iloc[0])]
-    paired = cell.merge(dense, on="seed", suffixes=("", "_dense"))
-    return paired.bits_per_byte - paired.bits_per_byte_dense
+class Stories:
+    """Nats of each test story by run, read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.tables = folder, dict[str, pd.DataFrame]()
+
+    def table(self, run_name: str) -> pd.DataFrame:
+        if run_name not in self.tables:
+            self.tables[run_name] = pd.read_csv(self.folder / run_name / "stories.csv")
+        return self.tables[run_name]
+
+    def nats(self, runs: pd.Series, column: str = "nats") -> np.ndarray:
+        """Seeds by stories."""
+        return np.stack([self.table(name)[column].to_numpy() for name in runs])
+
+    def bytes(self, runs: pd.Series) -> np.ndarray:
+        """UTF-8 bytes of each story."""
+        return self.table(runs.iloc[0])["bytes"].to_numpy()
 
 
-def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame) -> dict[str, object]:
-    """Aggregate of one cell. Capacity-limited loads are means of runs; speed is per shape."""
-    row: dict[str, object] = {"cell": name, **cell[IDENTITY].iloc[0].to_dict(), "n": len(cell)}
-    measures = {key: cell[key] for key in OVER_SEEDS}
-    if cell.strategy.iloc[0] not in ("dense", "ngram"):
-        measures["bits_per_byte_minus_dense"] = difference_to_dense(runs, cell)
-    for key in [*OVER_SEEDS, "bits_per_byte_minus_dense"]:
-        values = measures.get(key, pd.Series(dtype=float)).dropna()
-        if values.empty:
-            row |= {key: None, f"{key}_low": None, f"{key}_high": None}
-            continue
-        interval = mean_interval(values)
-        row |= {key: interval.mean, f"{key}_low": interval.low, f"{key}_high": interval.high}
+def columns(name: str, interval: Interval) -> dict[str, float]:
+    """A mean and the ends of its interval."""
+    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def dense_twins(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
+    """Each run of a cell beside the dense run of its seed, text, width and active FLOPs."""
+    first = cell.iloc[0]
+    same = (
+        runs.strategy.eq("dense")
+        & runs.ffn_hidden.eq(first.dense_width)
+        & runs.dim.eq(first.dim)
+        & runs.tokens.eq(first.tokens)
+        & runs.steps.eq(first.steps)
+    )
+    dense = runs[same].drop_duplicates("seed")
+    return cell.merge(dense[["seed", "run"]], on="seed", suffixes=("", "_dense"))
+
+
+def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories) -> dict:
+    """Bits per byte less dense, paired by seed and story, and what could have been detected."""
+    name, twins = "bits_per_byte_minus_dense", dense_twins(runs, cell)
+    if twins.empty or cell.strategy.iloc[0] == "dense":
+        return {}
+    nats, dense = stories.nats(twins.run), stories.nats(twins.run_dense)
+    weight = stories.bytes(twins.run)
+    found = bits_per_byte_difference(nats, dense, weight)
+    by_seed = (nats - dense).sum(1) / (np.log(2) * weight.sum())
+    spread = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else float("nan")
+    return columns(name, found.interval) | {
+        f"{name}_p": found.p_value,
+        f"{name}_detectable": minimum_detectable_effect(spread, len(by_seed)),
+    }
+
+
+def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame, stories: Stories) -> dict:
+    """Aggregate of one cell. Loads are means of runs; speed is per shape."""
+    row = {"cell": name, **cell[IDENTITY].iloc[0].to_dict(), "n": len(cell)}
+    if cell.run.isna().any():  # the n-gram, fitted once
+        return row | {"bits_per_byte": cell.bits_per_byte.iloc[0]}
+    nats, weight = stories.nats(cell.run), stories.bytes(cell.run)
+    row |= columns("bits_per_byte", bits_per_byte(nats, weight))
+    train_mode = stories.nats(cell.run, "nats_train_mode")
+    premium = bits_per_byte_difference(nats, train_mode, weight).interval
+    row |= columns("leak_premium", premium) if cell.strategy.iloc[0] != "dense" else {}
+    row |= difference_columns(runs, cell, stories)
+    for key in OVER_SEEDS:
+        values = cell[key].dropna()
+        if len(values):
+            row |= columns(key, mean_interval(values))
     return row | cell[PER_SHAPE].iloc[0].to_dict()
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    path_argument(arguments, "summary", "out")
+    path_argument(arguments, "summary", "runs", "out")
     given = arguments.parse_args()
     runs = pd.read_csv(given.summary)
-    cells = runs.groupby("cell", sort=False)
-    table = pd.DataFrame([cell_row(runs, str(name), cell) for name, cell in cells])
+    stories = Stories(given.runs)
+    cells = runs.groupby(["cell", "tokens"], sort=False)
+    table = pd.DataFrame([cell_row(runs, str(name), cell, stories) for (name, _), cell in cells])
+    for key in [*OVER_SEEDS, "leak_premium", "bits_per_byte_minus_dense"]:
+        for column in (key, f"{key}_low", f"{key}_high"):
+            if column not in table:
+                table[column] = np.nan
+    p_value = "bits_per_byte_minus_dense_p"
+    table[p_value] = table.get(p_value, np.nan)
+    tested = table[p_value].notna()
+    table.loc[tested, f"{p_value}_holm"] = holm(table.loc[tested, p_value])
     write_atomic(given.out, table.to_csv(index=False))
 
 

@@ -6,10 +6,10 @@ from workflow_scripts.command import parser, path_argument, run
 
 def main() -> None:
     arguments = parser(__doc__)
-    path_argument(arguments, "microbench", "pdf", "png")
+    path_argument(arguments, "table", "pdf", "png")
     given = arguments.parse_args()
     capacity_grid(
-        given.microbench,
+        given.table,
         measure="drop_rate",
         scale=100,
         ylabel="drop rate (%)",

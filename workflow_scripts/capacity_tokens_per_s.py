@@ -6,10 +6,10 @@ from workflow_scripts.command import parser, path_argument, run
 
 def main() -> None:
     arguments = parser(__doc__)
-    path_argument(arguments, "microbench", "pdf", "png")
+    path_argument(arguments, "table", "pdf", "png")
     given = arguments.parse_args()
     capacity_grid(
-        given.microbench,
+        given.table,
         measure="tokens_per_s",
         scale=1e-6,
         ylabel="million tokens/s",

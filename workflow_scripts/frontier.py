@@ -5,21 +5,21 @@ import pandas as pd
 from adjustText import adjust_text
 from matplotlib.axes import Axes
 
-from moe_core.figures.style import COLUMN_INCHES, look, point_text, save, use_print_style
+from moe_core.figures.style import PAGE_INCHES, look, point_text, save, use_print_style
 from workflow_scripts.command import parser, path_argument, run
 
 
 def frontier(cells: pd.DataFrame) -> pd.DataFrame:
-    """Causal cells that no other causal cell beats in both speed and quality."""
-    ranked = cells[cells.causal].sort_values("tokens_per_s", ascending=False)
+    """Cells that no other cell beats in both speed and quality by a decoder's rule."""
+    ranked = cells.sort_values("tokens_per_s", ascending=False)
     return ranked[ranked.bits_per_byte < ranked.bits_per_byte.cummin().shift(fill_value=99)]
 
 
-def point_label(cell: pd.Series) -> str:
-    """Label of a point: strategy with its capacity factor, or the dense width."""
+def point_label(cell: pd.Series, several: bool) -> str:
+    """Label of a point: strategy, with its capacity factor where there are several; dense width."""
     if cell.strategy == "dense":
         return f"dense, F={cell.ffn_hidden:.0f}"
-    return f"{cell.label}, cf {cell.capacity_factor:g}"
+    return f"{cell.label}, cf {cell.capacity_factor:g}" if several else cell.label
 
 
 def draw_control(axes: Axes, row: pd.Series) -> None:
@@ -46,13 +46,14 @@ def draw_control(axes: Axes, row: pd.Series) -> None:
 
 def main() -> None:
     arguments = parser(__doc__)
-    path_argument(arguments, "aggregate", "pdf", "png")
+    path_argument(arguments, "table", "pdf", "png")
     given = arguments.parse_args()
-    table = pd.read_csv(given.aggregate)
+    table = pd.read_csv(given.table)
     ngram = table[table.strategy == "ngram"]
-    cells = table[table.tokens_per_s.notna()]
+    cells = table[table.tokens_per_s.notna() & (~table.control | table.strategy.eq("dense"))]
+    several = cells.capacity_factor.nunique() > 1
     use_print_style()
-    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 3.1))
+    figure, axes = plt.subplots(figsize=(PAGE_INCHES, 3.8))
     best = frontier(cells)
     axes.plot(best.tokens_per_s / 1e3, best.bits_per_byte, color="0.75", lw=4, zorder=0)
     labels, xs, ys = [], [], []
@@ -69,7 +70,7 @@ def main() -> None:
             markersize=5,
             elinewidth=0.6,
         )
-        labels.append(point_text(axes, x, y, point_label(cell), style.color))
+        labels.append(point_text(axes, x, y, point_label(cell, several), style.color))
         xs.append(x)
         ys.append(y)
     for _, row in ngram.iterrows():

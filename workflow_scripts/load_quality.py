@@ -10,12 +10,13 @@ from workflow_scripts.command import parser, path_argument, run
 
 def main() -> None:
     arguments = parser(__doc__)
-    path_argument(arguments, "summary", "pdf", "png")
+    path_argument(arguments, "table", "pdf", "png")
     given = arguments.parse_args()
-    runs = pd.read_csv(given.summary)
-    runs = runs[runs.load_cv.notna()]
+    runs = pd.read_csv(given.table)
+    runs = runs[runs.load_cv.notna() & ~runs.control & runs.shared_hidden.eq(0)]
+    several = runs.capacity_factor.nunique() > 1
     use_print_style()
-    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 2.8))
+    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 3.2))
     labels = []
     for strategy in order(list(runs.strategy)):
         style = look(strategy)
@@ -32,7 +33,7 @@ def main() -> None:
                 facecolor="white" if style.hollow else style.color,
                 edgecolor=style.color,
             )
-            text = f"{style.label}, cf {capacity_factor:g}"
+            text = f"{style.label}, cf {capacity_factor:g}" if several else style.label
             labels.append(point_text(axes, x, y, text, style.color))
     axes.set(xlabel="load CV before dropping", ylabel="test bits per byte")
     figure.canvas.draw()

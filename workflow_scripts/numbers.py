@@ -10,7 +10,18 @@ import pandas as pd
 from moe_core.provenance import file_sha256, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
-SOURCES = ("aggregate", "summary", "microbench", "ngram", "meta", "run", "throughput")
+SOURCES = (
+    "aggregate",
+    "summary",
+    "microbench",
+    "ngram",
+    "meta",
+    "run",
+    "throughput",
+    "ledger",
+    "audits",
+    "choice",
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,7 @@ def cell_numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
     intervals = {
         "bits_per_byte": "bits_per_byte",
         "bits_per_byte_minus_dense": "bits_per_byte",
+        "leak_premium": "bits_per_byte",
         "perplexity": "ratio",
         "drop_rate": "share",
         "load_cv": "ratio",
@@ -115,30 +127,82 @@ def unified_numbers(aggregate: pd.DataFrame) -> Iterator[Number]:
     """Every cell by name, then the cells that the text speaks of by their role."""
     for _, cell in aggregate.iterrows():
         yield from cell_numbers(f"unified/{cell.cell}", cell)
-    routed = aggregate[aggregate.capacity_factor.notna()]
-    causal = routed[routed.causal]
+    ranked = aggregate[~aggregate.control]
     dense = aggregate[aggregate.strategy == "dense"]
+    controls = aggregate.set_index("strategy")
     roles = {
-        "best_causal": causal.loc[causal.bits_per_byte.idxmin()],
-        "worst_causal": causal.loc[causal.bits_per_byte.idxmax()],
-        "fastest": routed.loc[routed.tokens_per_s.idxmax()],
-        "slowest": routed.loc[routed.tokens_per_s.idxmin()],
-        "most_balanced": causal.loc[causal.load_cv.idxmin()],
-        "least_balanced": causal.loc[causal.load_cv.idxmax()],
-        "most_dropped": causal.loc[causal.drop_rate.idxmax()],
-        # the dense model that most arms are compared with
-        "dense": dense[dense.dense_width == routed.dense_width.mode().max()].iloc[0],
-        "ngram": aggregate[aggregate.strategy == "ngram"].iloc[0],
+        "best": ranked.loc[ranked.bits_per_byte.idxmin()],
+        "worst": ranked.loc[ranked.bits_per_byte.idxmax()],
+        "fastest": ranked.loc[ranked.tokens_per_s.idxmax()],
+        "slowest": ranked.loc[ranked.tokens_per_s.idxmin()],
+        "most_balanced": ranked.loc[ranked.load_cv.idxmin()],
+        "least_balanced": ranked.loc[ranked.load_cv.idxmax()],
+        "most_dropped": ranked.loc[ranked.drop_rate.idxmax()],
+        "most_leaking": ranked.loc[ranked.leak_premium.idxmax()],
+        # the dense model that most arms are compared with, and that of equal size
+        "dense": dense[dense.dense_width == ranked.dense_width.mode().max()].iloc[0],
+        "dense_largest": dense.loc[dense.ffn_hidden.idxmax()],
+        "ngram": controls.loc["ngram"],
     }
+    roles |= {n: controls.loc[n] for n in ("frozen_router", "position_hash") if n in controls.index}
     for role, cell in roles.items():
         yield from cell_numbers(f"unified/{role}", cell)
-    beaten = int((causal.bits_per_byte < roles["ngram"].bits_per_byte).sum())
-    yield Number("unified/causal_cells", len(causal), "count", "aggregate")
-    yield Number("unified/causal_cells_better_than_ngram", beaten, "count", "aggregate")
+    beaten = int((ranked.bits_per_byte < roles["ngram"].bits_per_byte).sum())
+    yield Number("unified/ranked_cells", len(ranked), "count", "aggregate")
+    yield Number("unified/ranked_cells_better_than_ngram", beaten, "count", "aggregate")
+    holm = ranked.bits_per_byte_minus_dense_p_holm
+    better = ranked[(holm < 0.05) & (ranked.bits_per_byte_minus_dense < 0)]
+    worse = ranked[(holm < 0.05) & (ranked.bits_per_byte_minus_dense > 0)]
+    yield Number("unified/better_than_dense", _words(better.label), "text", "aggregate")
+    yield Number("unified/worse_than_dense", _words(worse.label), "text", "aggregate")
+    detectable = ranked.bits_per_byte_minus_dense_detectable
+    yield Number(
+        "unified/detectable_median", _finite(detectable.median()), "bits_per_byte", "aggregate"
+    )
+    yield Number("unified/detectable_max", _finite(detectable.max()), "bits_per_byte", "aggregate")
     fastest = roles["fastest"]
     own_dense = dense[dense.dense_width == fastest.dense_width].iloc[0]
     speed = fastest.tokens_per_s / own_dense.tokens_per_s
     yield Number("unified/fastest_over_dense_speed", speed, "share", "aggregate")
+
+
+def claim_numbers(ledger: pd.DataFrame) -> Iterator[Number]:
+    """The verdict of each claim, and how many have which."""
+    for _, row in ledger.iterrows():
+        yield Number(f"claims/{row.id}", row.verdict.lower(), "text", "ledger")
+    for verdict in ("supported", "equivalent", "refuted", "inconclusive", "not testable", "awaits"):
+        count = int(ledger.verdict.str.lower().eq(verdict).sum())
+        yield Number(f"claims/count/{verdict.replace(' ', '_')}", count, "count", "ledger")
+    yield Number("claims/count/all", len(ledger), "count", "ledger")
+    changed = ledger[ledger.changed.astype(bool)].id
+    yield Number("claims/changed", _words(changed), "text", "ledger")
+
+
+def audit_numbers(audits: pd.DataFrame) -> Iterator[Number]:
+    """How much was audited, and what the audits found."""
+    invariances = audits[audits.audit == "suffix"]
+    yield Number("audits/strategies", audits.strategy.nunique(), "count", "audits")
+    yield Number("audits/trials", int(invariances.trials.min()), "count", "audits")
+    declared = audits[audits.declared]
+    yield Number("audits/declared", len(declared), "count", "audits")
+    yield Number("audits/breaches", int((~declared.passed).sum()), "count", "audits")
+    yield Number(
+        "audits/failed_as_declared",
+        int((~audits[~audits.declared].passed).sum()),
+        "count",
+        "audits",
+    )
+    passing = declared[declared.audit.eq("suffix")]
+    yield Number("audits/high", float(passing.high.max()), "share_fine", "audits")
+
+
+def rate_numbers(choice: pd.DataFrame) -> Iterator[Number]:
+    """What the shared learning rate costs the strategies that were tuned."""
+    worst = choice.loc[choice.regret_bits_per_byte.idxmax()]
+    yield Number("rates/arms", len(choice), "count", "choice")
+    yield Number("rates/on_edge", int(choice.best_on_edge.sum()), "count", "choice")
+    yield Number("rates/regret_max", worst.regret_bits_per_byte, "bits_per_byte", "choice")
+    yield Number("rates/regret_max_strategy", worst.strategy, "text", "choice")
 
 
 def capacity_numbers(table: pd.DataFrame) -> Iterator[Number]:
@@ -171,6 +235,17 @@ def _sequence(values: list[float]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def _words(labels: pd.Series) -> str:
+    """Names in a sentence, ``none`` without any."""
+    *first, last = [*labels] or ["none"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _finite(value: float) -> float | None:
+    """None for nan, as where one seed leaves nothing to detect with."""
+    return float(value) if pd.notna(value) else None
+
+
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--spec", required=True, help="canonical JSON of the configuration")
@@ -184,6 +259,9 @@ def main() -> None:
         Number("ngram/train_tokens", read["ngram"]["train_tokens"], "count", "ngram"),
         *unified_numbers(pd.read_csv(given.aggregate)),
         *capacity_numbers(pd.read_csv(given.microbench)),
+        *claim_numbers(pd.read_csv(given.ledger)),
+        *audit_numbers(pd.read_csv(given.audits)),
+        *rate_numbers(pd.read_csv(given.choice)),
     ]
     table = {
         "sources": {n: {"path": str(p), "sha256": file_sha256(p)} for n, p in paths.items()},

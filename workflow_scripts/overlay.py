@@ -9,6 +9,7 @@ import pandas as pd
 from moe_core.figures.style import (
     COLUMN_INCHES,
     LineEnd,
+    is_control,
     label_ends,
     look,
     order,
@@ -20,13 +21,15 @@ from moe_core.runs import dense_width
 from workflow_scripts.command import parser, path_argument, run
 
 
-def curves(folders: list[Path]) -> pd.DataFrame:
+def curves(metrics: list[Path]) -> pd.DataFrame:
     """Metrics of all runs, with strategy, capacity factor, active width and seed."""
     frames = []
-    for folder in folders:
-        spec = json.loads((folder / "summary.json").read_text())["spec"]
+    for path in metrics:
+        spec = json.loads(path.with_name("summary.json").read_text())["spec"]
         model = TransformerConfig.model_validate(spec["model"])
-        frame = pd.read_json(folder / "metrics.jsonl", lines=True)
+        if model.moe and (model.moe.shared_hidden or is_control(model.moe.strategy)):
+            continue
+        frame = pd.read_json(path, lines=True)
         frames.append(
             frame.assign(
                 strategy=model.moe.strategy if model.moe else "dense",
@@ -40,10 +43,10 @@ def curves(folders: list[Path]) -> pd.DataFrame:
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True)
+    arguments.add_argument("--table", type=Path, nargs="+", required=True, help="metrics.jsonl")
     path_argument(arguments, "pdf", "png")
     given = arguments.parse_args()
-    table = curves(given.runs)
+    table = curves(given.table)
     # one line a strategy: the largest capacity factor, and the dense model of most arms
     largest = table.capacity_factor.max()
     usual = table.loc[table.strategy != "dense", "dense_width"].mode().max()
@@ -52,7 +55,7 @@ def main() -> None:
         | (table.strategy.eq("dense") & table.dense_width.eq(usual))
     ]
     use_print_style()
-    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 2.8))
+    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 3.2))
     ends = []
     for strategy in order(list(table.strategy)):
         style = look(strategy)

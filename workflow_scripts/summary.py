@@ -1,62 +1,99 @@
-"""One row a run: configuration, quality, routing, cost and speed; then a row for the n-gram."""
+"""One row a run: configuration, quality, routing, cost and speed; then a row for each n-gram."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from moe_core.errors import StudyError
 from moe_core.figures.style import CONTROLS
+from moe_core.model.flops import cost
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
-from moe_core.runs import RunSpec, dense_width, model_slug
+from moe_core.runs import RunSpec, cell_name, dense_width
 from workflow_scripts.command import parser, path_argument, run
 
+QUALITY = (
+    "bits_per_byte",
+    "perplexity",
+    "bits_per_byte_train_mode",
+    "bits_per_byte_at_capacity",
+    "leak_premium",
+)
 ROUTING = (
     "drop_rate",
     "token_drop_rate",
+    "assignments_per_token",
+    "assignments_per_token_causal",
     "load_cv",
     "max_vio",
+    "gini",
     "dead_experts",
+    "coactivation_max",
     "router_entropy_nats",
+    "marginal_entropy_nats",
+    "top1_margin",
     "switch_loss",
     "z_loss",
+    "specialisation_mutual_information_nats",
+    "specialisation_corrected_nats",
+    "specialisation_null_mean_nats",
+    "specialisation_null_high_nats",
+    "specialisation_p_value",
 )
+SPEED = ("tokens_per_s", "mfu", "shape")
 
 
 def run_row(summary: dict, timed: dict) -> dict[str, object]:
-    """The row of one trained run and the timing of its shape."""
+    """The row of one trained run and the timing of its shape, empty where it is not timed."""
     spec = RunSpec.model_validate(summary["spec"])
-    moe, test = spec.model.moe, summary["test"]
+    model, training, test = spec.model, spec.training, summary["test"]
+    moe = model.moe
     strategy = moe.strategy if moe else "dense"
-    declared = registry.declaration(strategy) if moe else {"causal": True}
-    rates = timed["tokens_per_s_repeats"]
+    declared = registry.declaration(strategy) if moe else {}
+    label = declared.get("label", CONTROLS["dense"])
+    rates = timed.get("tokens_per_s_repeats")
+    counted = cost(
+        model, summary["vocab_size"], training.seq_len, test.get("assignments_per_token", 1.0)
+    )
     return {
-        "cell": model_slug(spec.model),
+        "cell": cell_name(spec),
         "strategy": strategy,
-        "label": declared.get("label", CONTROLS["dense"]),
-        "causal": declared["causal"],  # the configuration admits causal drop policies alone
-        "drop_policy": moe.drop_policy if moe else None,
-        "num_experts": moe.num_experts if moe else None,
-        "top_k": moe.top_k if moe else None,
-        "capacity_factor": moe.capacity_factor if moe else None,
-        "ffn_hidden": spec.model.ffn_hidden,
-        "dense_width": dense_width(spec.model),
+        "label": f"{label} + shared" if moe and moe.shared_hidden else label,
+        "causal": declared.get("causal", True),  # the configuration admits causal drops alone
+        "control": declared.get("control", True),
+        **{
+            key: getattr(moe, key) if moe else None
+            for key in (
+                "router",
+                "num_experts",
+                "top_k",
+                "capacity_factor",
+                "drop_policy",
+                "shared_hidden",
+                "jitter",
+                "bias_rate",
+            )
+        },
+        "ffn_hidden": model.ffn_hidden,
+        "dense_width": dense_width(model),
+        "dim": model.dim,
+        "layers": model.layers,
+        "tokens": spec.tokens,
+        "switch_coef": training.switch_coef if moe else None,
+        "balance_sequences": training.balance_sequences if moe else None,
+        "learning_rate": training.learning_rate,
+        "steps": training.steps,
         "seed": spec.seed,
-        "bits_per_byte": test["bits_per_byte"],
-        "perplexity": test["perplexity"],
         "loss_nats": test["loss"],
-        "bits_per_byte_at_capacity": test.get("bits_per_byte_at_capacity"),
-        **{key: test.get(key) for key in ROUTING},
-        "params_total": timed["params_total"],
-        "params_active": timed["params_active"],
-        "train_flops_per_token": timed["train_flops_per_token"],
-        "tokens_per_s": timed["tokens_per_s"],
-        "tokens_per_s_min": min(rates),
-        "tokens_per_s_max": max(rates),
-        "mfu": timed["mfu"],
+        **{key: test.get(key) for key in (*QUALITY, *ROUTING)},
+        "params_total": counted.params_total,
+        "train_flops_per_token": counted.train_flops_per_token,
+        **{key: timed.get(key) for key in SPEED},
+        "tokens_per_s_min": min(rates) if rates else None,
+        "tokens_per_s_max": max(rates) if rates else None,
         "run": summary["run"],
-        "shape": timed["shape"],
         "code": summary["code"],
         "commit": summary["environment"]["commit"],
         "dirty": summary["environment"]["dirty"],
@@ -65,6 +102,34 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "test_stories": test["stories"],
         "test_bytes": test["bytes"],
     }
+
+
+def learning(metrics: list[pd.DataFrame], rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each run: final validation, its saturation half-way, and the steps to a common target.
+
+    The target is, by seed and text, the final validation figure of the worst routed arm that is no
+    control, so that all of them reach it; between evaluations steps are interpolated linearly.
+    """
+    final = pd.Series([frame.bits_per_byte.iloc[-1] for frame in metrics], index=rows.index)
+    ranked = rows.strategy.ne("dense") & ~rows.control
+    targets = final[ranked].groupby([rows.tokens, rows.dim, rows.seed]).max()
+    steps, halfway = [], []
+    for frame, (_, row) in zip(metrics, rows.iterrows(), strict=True):
+        target = targets.get((row.tokens, row.dim, row.seed), np.nan)
+        best = frame.bits_per_byte.cummin()
+        reached = best.le(target).any()
+        # np.interp wants rising abscissae: a falling loss, negated
+        steps.append(np.interp(-target, -best, frame.step) if reached else np.nan)
+        middle = frame.iloc[(len(frame) - 1) // 2]
+        halfway.append(middle.get("router_saturation", np.nan))
+    return pd.DataFrame(
+        {
+            "valid_bits_per_byte": final,
+            "steps_to_target": steps,
+            "router_saturation_halfway": halfway,
+        },
+        index=rows.index,
+    )
 
 
 def same_machine(timings: list[dict]) -> None:
@@ -78,7 +143,7 @@ def same_machine(timings: list[dict]) -> None:
         )
 
 
-def ngram_row(ngram: dict) -> dict[str, object]:
+def ngram_row(ngram: dict, tokens: str) -> dict[str, object]:
     """The row of the control that is not a neural network."""
     test = ngram["test"]
     return {
@@ -86,6 +151,8 @@ def ngram_row(ngram: dict) -> dict[str, object]:
         "strategy": "ngram",
         "label": f"{ngram['order']}-gram",
         "causal": True,
+        "control": True,
+        "tokens": tokens,
         "bits_per_byte": test["bits_per_byte"],
         "perplexity": test["perplexity"],
         "loss_nats": test["loss"],
@@ -96,17 +163,22 @@ def ngram_row(ngram: dict) -> dict[str, object]:
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--shape-of", type=json.loads, required=True, help="run id: shape id")
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True)
-    arguments.add_argument("--throughput", type=Path, nargs="+", required=True)
-    path_argument(arguments, "ngram", "out")
+    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="summary.json files")
+    arguments.add_argument("--throughput", type=Path, nargs="*", required=True)
+    arguments.add_argument("--ngram", type=Path, nargs="+", required=True)
+    path_argument(arguments, "out")
     given = arguments.parse_args()
     timings = [json.loads(path.read_text()) for path in given.throughput]
     same_machine(timings)
     timing_of = {timed["shape"]: timed for timed in timings}
     summaries = [json.loads(path.read_text()) for path in given.runs]
-    rows = [run_row(s, timing_of[given.shape_of[s["run"]]]) for s in summaries]
-    rows.append(ngram_row(json.loads(given.ngram.read_text())))
-    write_atomic(given.out, pd.DataFrame(rows).to_csv(index=False))
+    rows = pd.DataFrame(
+        [run_row(s, timing_of.get(given.shape_of.get(s["run"]), {})) for s in summaries]
+    )
+    metrics = [pd.read_json(path.with_name("metrics.jsonl"), lines=True) for path in given.runs]
+    controls = [ngram_row(json.loads(path.read_text()), path.stem) for path in given.ngram]
+    table = pd.concat([rows.join(learning(metrics, rows)), pd.DataFrame(controls)])
+    write_atomic(given.out, table.to_csv(index=False))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Train one run of the table: metrics by evaluation, a summary, the final weights."""
+"""Train one run of the table: metrics by evaluation, a summary, nats by story, final weights."""
 
 import json
 
+import pandas as pd
 from safetensors.torch import save
 
 from moe_core.corpus.batches import open_corpus
@@ -28,6 +29,7 @@ def main() -> None:
         "spec": spec.model_dump(mode="json"),
         "code": given.code,
         "tokens_sha256": corpus.sha256,
+        "vocab_size": corpus.counts_V.numel(),
         "environment": environment(),
         "process": process.as_dict(),
         "test": trained.test,
@@ -38,6 +40,8 @@ def main() -> None:
     rows = "".join(canonical_json(row) + "\n" for row in trained.rows)
     write_atomic(given.folder / "weights.safetensors", save(tensors))
     write_atomic(given.folder / "metrics.jsonl", rows)
+    stories = pd.DataFrame(trained.stories).to_csv(index=False)
+    write_atomic(given.folder / "stories.csv", stories)
     write_atomic(given.folder / "summary.json", json.dumps(summary, indent=1, sort_keys=True))
 
 

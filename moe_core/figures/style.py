@@ -23,7 +23,21 @@ COLUMN_INCHES, PAGE_INCHES = 3.5, 7.16  # IEEEtran column and text width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "*")
 CONTROLS = {"dense": "dense", "ngram": "5-gram"}
 # places are given once, so that a new strategy never changes how another one looks
-PLACES = ("expert_choice", "hash", "softk", "top1", "topk_hard")
+PLACES = (
+    "expert_choice",
+    "hash",
+    "softk",
+    "top1",
+    "topk_hard",
+    "softk_pre",
+    "loss_free",
+    "expert_threshold",
+    "noisy_topk",
+    "gshard",
+    "sinkhorn",
+    "remoe",
+    "coe",
+)
 
 
 def strategies() -> list[str]:
@@ -61,6 +75,11 @@ def order(names: list[str]) -> list[str]:
     """Strategies in drawing order, then the controls."""
     known = [*strategies(), *CONTROLS]
     return sorted(set(names), key=known.index)
+
+
+def is_control(name: str) -> bool:
+    """Whether it is shown beside the strategies and not ranked with them."""
+    return name in CONTROLS or bool(registry.declaration(name)["control"])
 
 
 def use_print_style() -> None:

@@ -1,1 +1,1 @@
-"""Measures of routing and text, statistics, controls and the capacity benchmark."""
+"""Measures of routing and text, controls and the capacity benchmark."""

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "reads_logits": True,
     "noise_router": False,
     "sequential": False,
+    "control": False,
     "fails": (),
 }
 

@@ -67,8 +67,9 @@ class Strategy:
     min_top_k, max_top_k: legal K. balanced_by: the Switch loss, a router bias (arXiv 2408.15664),
     the rule itself, or a loss of its own. fills_capacity: experts take exactly C tokens by rule, so
     that no capacity is applied afterwards. reads_logits: False where there is no router network.
-    noise_router: a second network gives the scale of noise. sequential: K routers choose one expert
-    each, one after another. fails: audits that the strategy openly fails.
+    noise_router: a second, linear network gives the scale of noise. sequential: K routers choose
+    one expert each, one after another. control: shown beside the others, not ranked. fails: audits
+    that the strategy openly fails.
 
     table: token counts_V, E and K to table_VK. state: E and K to what a layer carries from step to
     step; update: changes it in place after a step, given all layers. loss: a term of the training
@@ -90,6 +91,7 @@ class Strategy:
     reads_logits: bool = True
     noise_router: bool = False
     sequential: bool = False
+    control: bool = False
     fails: tuple[str, ...] = ()
     table: Callable[[Tensor, int, int], Tensor] | None = None
     state: Callable[[int, int], State] | None = None

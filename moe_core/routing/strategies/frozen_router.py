@@ -11,5 +11,6 @@ STRATEGY = Strategy(
     router_gradient="none",
     min_top_k=2,
     balanced_by="rule",
+    control=True,
     route=softk.route,
 )

@@ -22,6 +22,7 @@ STRATEGY = Strategy(
     group="token",
     router_gradient="none",
     balanced_by="rule",
+    control=True,
     reads_logits=False,
     route=route,
 )

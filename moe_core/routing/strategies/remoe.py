@@ -33,11 +33,11 @@ def load_balancing_l1(layers: list[RoutedLayer]) -> Tensor:
 
 @torch.no_grad()
 def steer(layers: list[RoutedLayer]) -> None:
-    """lambda grows by 1.2 where more than K experts a token are active, else shrinks (eq. 7)."""
+    """lambda times 1.2 to the sign of (active - wanted), experts summed over tokens (eq. 7)."""
     active = sum(layer.routing.token_A.numel() for layer in layers)
     wanted = sum(layer.context.top_k * layer.routing.num_tokens for layer in layers)
     for layer in layers:
-        layer.context.state["l1_weight"] *= GROWTH if active > wanted else 1 / GROWTH
+        layer.context.state["l1_weight"] *= GROWTH ** ((active > wanted) - (active < wanted))
 
 
 STRATEGY = Strategy(

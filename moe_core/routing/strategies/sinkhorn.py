@@ -17,17 +17,19 @@ MAX_ITERATIONS = 100
 def transport_plan(logits_GSE: Tensor) -> Tensor:
     """plan_GSE proportional to exp(z) up to a factor a row and a factor a column.
 
-    Rows sum to 1, and columns to S / E within 1 % (Sinkhorn's alternation, in logarithms).
+    Rows sum to 1, and columns to S / E within 1 % (Sinkhorn's alternation, in logarithms). Each
+    sequence stops for itself, so that its plan does not depend on its neighbours.
     """
-    size, num_experts = logits_GSE.shape[-2:]
-    log_plan = logits_GSE.double()
+    log_share = math.log(logits_GSE.shape[-2] / logits_GSE.shape[-1])
+    log_plan_GSE = logits_GSE.double().log_softmax(-1)
     for _ in range(MAX_ITERATIONS):
-        log_plan = log_plan - log_plan.logsumexp(-2, keepdim=True) + math.log(size / num_experts)
-        log_plan = log_plan.log_softmax(-1)
-        columns_GE = log_plan.exp().sum(-2) * (num_experts / size)
-        if (columns_GE - 1).abs().max() < TOLERANCE:
+        excess_G1E = log_plan_GSE.logsumexp(-2, keepdim=True) - log_share
+        unbalanced_G11 = excess_G1E.expm1().abs().amax(-1, keepdim=True) > TOLERANCE
+        if not unbalanced_G11.any():
             break
-    return log_plan.exp()
+        next_GSE = (log_plan_GSE - excess_G1E).log_softmax(-1)
+        log_plan_GSE = torch.where(unbalanced_G11, next_GSE, log_plan_GSE)
+    return log_plan_GSE.exp()
 
 
 def route(logits_TE: Tensor, context: RouteContext) -> Routing:

@@ -1,4 +1,4 @@
-"""Means with intervals over seeds."""
+"""Intervals of a mean and of a proportion."""
 
 from dataclasses import dataclass
 
@@ -25,3 +25,12 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
         return Interval(mean, float("nan"), float("nan"), n)
     half = float(stats.sem(sample) * stats.t.ppf((1 + level) / 2, n - 1))
     return Interval(mean, mean - half, mean + half, n)
+
+
+def wilson_interval(failures: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Score interval of a failure rate (Wilson 1927); honest at 0 failures too.
+
+    Raises ValueError where trials < 1 or failures are not among them.
+    """
+    ends = stats.binomtest(failures, trials).proportion_ci(level, method="wilson")
+    return float(ends.low), float(ends.high)

@@ -1,0 +1,93 @@
+"""Which runs a claim speaks of, and what is read of them."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
+
+from moe_core.routing import registry
+from moe_core.routing.router_net import RouterNet
+from moe_core.strict import Strict
+
+Experiment = Literal[
+    "unified", "capacity_sweep", "router_nets", "larger", "subword", "balance", "learning_rate"
+]
+EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
+Measure = Literal[
+    "bits_per_byte",
+    "perplexity",
+    "drop_rate",
+    "token_drop_rate",
+    "load_cv",
+    "max_vio",
+    "gini",
+    "dead_experts",
+    "router_entropy_nats",
+    "tokens_per_s",
+    "steps_to_target",
+]
+Extreme = Literal["smallest", "largest"]
+
+
+def known(strategy: str) -> str:
+    """The name of a strategy or control. Raises ValueError for another."""
+    allowed = [*registry.names(), "dense", "ngram"]
+    if strategy not in allowed:
+        raise ValueError(f"unknown strategy {strategy!r}; allowed: {', '.join(allowed)}")
+    return strategy
+
+
+Strategy = Annotated[str, AfterValidator(known)]
+Strategies = Annotated[list[Strategy], Field(min_length=2)]
+
+
+class Arm(Strict):
+    """Runs of an experiment that differ in the seed alone.
+
+    The columns of the summary must equal the values given. Of what is left, an extreme keeps the
+    smallest or largest value of its column, in the order of the fields below. Load is balanced over
+    some sequences or the whole batch, for which the column is empty.
+    minus_dense: values less those of the dense model of equal active FLOPs, seed by seed.
+    """
+
+    experiment: Experiment
+    strategy: Strategy | None = None
+    router: RouterNet | None = None
+    num_experts: PositiveInt | None = None
+    capacity_factor: PositiveFloat | None = None
+    ffn_hidden: PositiveInt | None = None
+    shared_hidden: NonNegativeInt | None = None
+    dim: PositiveInt | Extreme | None = None
+    switch_coef: NonNegativeFloat | Extreme | None = None
+    balance_sequences: PositiveInt | Literal["batch"] | None = None
+    jitter: NonNegativeFloat | Extreme | None = None
+    bias_rate: NonNegativeFloat | Extreme | None = None
+    minus_dense: bool = False
+
+    def of(self, strategy: str) -> "Arm":
+        """The arm of a strategy, among arms alike but for it."""
+        return self.model_copy(update={"strategy": strategy})
+
+    def filters(self) -> dict[str, Any]:
+        """Column to value or extreme."""
+        return self.model_dump(exclude_none=True, exclude={"experiment", "minus_dense"})
+
+    def __str__(self) -> str:
+        settings = [f"{k} {v}" for k, v in self.filters().items() if k != "strategy"]
+        dense = " less its dense" if self.minus_dense else ""
+        return f"{self.strategy}{dense} ({', '.join([self.experiment, *settings])})"
+
+
+def _unnamed(arm: Arm) -> Arm:
+    if arm.strategy is not None:
+        raise ValueError("arms alike but for the strategy name none")
+    return arm
+
+
+Unnamed = Annotated[Arm, AfterValidator(_unnamed)]

@@ -1,0 +1,102 @@
+"""Values of arms -> one effect with its intervals, ready for a verdict."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scipy import stats
+
+from moe_core.claims.arms import Arm, Measure
+from moe_core.claims.comparisons import by_repeat, by_seed, by_story
+from moe_core.claims.evidence import Evidence, UntestableError
+from moe_core.stats.intervals import Interval
+from moe_core.stats.power import minimum_detectable_effect
+
+UNITS: dict[Measure, str] = {
+    "bits_per_byte": "bits_per_byte",
+    "drop_rate": "share",
+    "token_drop_rate": "share",
+    "tokens_per_s": "rate",
+    "steps_to_target": "count",
+}
+QUALITY = ("bits_per_byte", "perplexity")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measure of an arm, or how two arms compare.
+
+    interval, interval90: 95 % and 90 %, nan ends where n < 2. p_at: two-sided p value of the
+    effect being the argument, below 0.05 where the interval leaves it out; nan where there is no
+    test. seed_sd: deviation over seeds, pooled over arms. mde: smallest effect that n seeds detect
+    with the spread behind the interval. unit: as in moe_core.figures.typeset. about: in words.
+    """
+
+    interval: Interval
+    interval90: Interval
+    p_at: Callable[[float], float]
+    seed_sd: float
+    mde: float
+    unit: str
+    about: str
+
+
+def estimate(
+    evidence: Evidence, measure: Measure, of: Arm, less: Arm | None = None, over: Arm | None = None
+) -> Estimate:
+    """A measure ``of`` an arm: alone, ``less`` that of another, or ``over`` it. Paired by seed.
+
+    Bits per byte vary by seed and story, and so does the ratio of perplexities, which is their
+    difference on another scale; speed varies over repeats of one timing; all else by seed.
+    Raises UntestableError where the tables cannot speak of an arm, or where both arms are one.
+    """
+    other = less or over
+    if other and {*evidence.runs(of).run} & {*evidence.runs(other).run}:
+        raise UntestableError(f"{of} and {other} are the same runs")
+    unit = "ratio" if over else UNITS.get(measure, "ratio")
+    about = _about(evidence, measure, of, less, over)
+    if measure == "tokens_per_s":
+        ends = by_repeat(evidence, of, less, over)
+        return Estimate(ends, ends, lambda _: math.nan, math.nan, math.nan, unit, about)
+    if over and measure == "perplexity":
+        row = evidence.runs(of).iloc[0]
+        nats_per_token = math.log(row.perplexity) / row.bits_per_byte
+        at, sd = by_story(evidence, of, over, nats_per_token)
+    elif measure == "bits_per_byte" and not over:
+        at, sd = by_story(evidence, of, less, 1.0)
+    else:
+        at, sd = by_seed(evidence, measure, of, other, logs=over is not None)
+    found = at(0.0)
+    ends, ends90, mde = found.interval, found.interval90, _detectable(found.interval)
+    if not over:
+        return Estimate(ends, ends90, lambda x: at(x).p_value, sd, mde, unit, about)
+    return Estimate(
+        _exp(ends),
+        _exp(ends90),
+        lambda x: at(math.log(x)).p_value,
+        sd,
+        math.expm1(mde),
+        unit,
+        about,
+    )
+
+
+def _about(
+    evidence: Evidence, measure: Measure, of: Arm, less: Arm | None, over: Arm | None
+) -> str:
+    relation = f" less {less}" if less else f" over {over}" if over else ""
+    widths = {int(evidence.runs(arm).dense_width.iloc[0]) for arm in (of, less, over) if arm}
+    unequal = len(widths) > 1 and not of.minus_dense and measure in QUALITY
+    flops = f", at unequal active FLOPs (dense widths {sorted(widths)})" if unequal else ""
+    return f"{measure} of {of}{relation}{flops}"
+
+
+def _detectable(interval: Interval) -> float:
+    if not interval.high >= interval.low:
+        return math.nan
+    standard_error = (interval.high - interval.low) / 2 / stats.t.ppf(0.975, interval.n - 1)
+    return minimum_detectable_effect(standard_error * math.sqrt(interval.n), interval.n)
+
+
+def _exp(x: Interval) -> Interval:
+    return Interval(math.exp(x.mean), math.exp(x.low), math.exp(x.high), x.n)

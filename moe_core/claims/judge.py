@@ -1,0 +1,135 @@
+"""One rule and the evidence -> a judgement. Nowhere else is a verdict given."""
+
+import math
+from dataclasses import astuple, replace
+
+from moe_core.claims.estimates import Estimate, estimate
+from moe_core.claims.evidence import Evidence, UntestableError
+from moe_core.claims.judgement import Judgement, Verdict, all_hold, some_hold
+from moe_core.claims.rules import Concordant, Equivalent, Leaf, Less, Rule, Some, Within
+from moe_core.stats.equivalence import equivalent
+from moe_core.stats.ranking import kendall_tau
+
+SMALLEST_EFFECT = 0.01  # bits per byte
+
+
+def judge(rule: Rule, evidence: Evidence) -> Judgement:
+    """The verdict of a rule.
+
+    Less: SUPPORTED where the 95 % interval lies below 0 and the effect reaches the smallest of
+    interest; REFUTED where it lies above 0; EQUIVALENT where the 90 % interval lies within that
+    smallest effect. As a part of another rule the last is REFUTED: the part does not hold.
+    Equivalent: EQUIVALENT where the 90 % interval lies within the margin; REFUTED where the 95 %
+    interval lies beyond it.
+    Within: SUPPORTED where the 95 % interval lies in the band, REFUTED where it lies outside.
+    Concordant: SUPPORTED where the interval of tau lies at what is asked or above, REFUTED where
+    it lies below.
+    Else INCONCLUSIVE, or NOT TESTABLE where the tables cannot speak of an arm.
+    """
+    if not isinstance(rule, Leaf):
+        parts = [_as_part(part, judge(part, evidence)) for part in rule.parts()]
+        return some_hold(parts) if isinstance(rule, Some) else all_hold(parts)
+    try:
+        match rule:
+            case Less():
+                return _less(rule, evidence)
+            case Equivalent():
+                return _equivalent(rule, evidence)
+            case Within():
+                return _within(rule, evidence)
+            case Concordant():
+                return _concordant(rule, evidence)
+    except UntestableError as reason:
+        return Judgement(Verdict.NOT_TESTABLE, str(reason))
+
+
+def _as_part(rule: Rule, found: Judgement) -> Judgement:
+    if isinstance(rule, Less) and found.verdict is Verdict.EQUIVALENT:
+        return replace(found, verdict=Verdict.REFUTED, reason=f"no difference: {found.reason}")
+    return found
+
+
+def _less(rule: Less, evidence: Evidence) -> Judgement:
+    found = estimate(evidence, rule.measure, rule.smaller, less=rule.larger)
+    least = rule.least
+    if rule.measure == "bits_per_byte":
+        least = max(least, SMALLEST_EFFECT, found.seed_sd)
+    verdict, p = Verdict.INCONCLUSIVE, found.p_at(0.0)
+    if found.interval.low > 0:
+        verdict = Verdict.REFUTED
+    elif found.interval.high < 0 and -found.interval.mean >= least:
+        verdict = Verdict.SUPPORTED
+    elif equivalent(found.interval90, least):
+        verdict, p = Verdict.EQUIVALENT, _p_equivalent(found, least)
+    asked = f"{-least:.3g} or less" if least else "below 0"
+    return _judgement(verdict, found, p, asked)
+
+
+def _equivalent(rule: Equivalent, evidence: Evidence) -> Judgement:
+    found = estimate(evidence, rule.measure, rule.first, less=rule.second)
+    verdict, p = Verdict.INCONCLUSIVE, _p_equivalent(found, rule.margin)
+    if equivalent(found.interval90, rule.margin):
+        verdict = Verdict.EQUIVALENT
+    elif found.interval.low > rule.margin or found.interval.high < -rule.margin:
+        verdict = Verdict.REFUTED
+        p = found.p_at(math.copysign(rule.margin, found.interval.mean))
+    asked = f"within ±{rule.margin:g}"
+    return _judgement(verdict, found, p, asked)
+
+
+def _within(rule: Within, evidence: Evidence) -> Judgement:
+    found = estimate(evidence, rule.measure, rule.of, rule.less, rule.over)
+    low = -math.inf if rule.low is None else rule.low
+    high = math.inf if rule.high is None else rule.high
+    ends = [end for end in (rule.low, rule.high) if end is not None]
+    verdict = Verdict.INCONCLUSIVE
+    p = max(map(found.p_at, ends)) if low <= found.interval.mean <= high else 1.0
+    if low < found.interval.low and found.interval.high < high:
+        verdict = Verdict.SUPPORTED
+    elif found.interval.high < low or high < found.interval.low:
+        verdict, p = Verdict.REFUTED, found.p_at(low if found.interval.high < low else high)
+    asked = f"[{low:g}, {high:g}]"
+    return _judgement(verdict, found, p, asked)
+
+
+def _concordant(rule: Concordant, evidence: Evidence) -> Judgement:
+    columns = [
+        [evidence.values(selection.arms.of(name), selection.measure) for name in rule.strategies]
+        for selection in (rule.first, rule.second)
+    ]
+    seeds = sorted(set.intersection(*({*values} for side in columns for values in side)))
+    if not seeds:
+        raise UntestableError("the arms have no seed in common")
+    first_RM, second_RM = ([[v[s] for v in side] for s in seeds] for side in columns)
+    tau = kendall_tau(first_RM, second_RM)
+    verdict = Verdict.INCONCLUSIVE
+    if tau.low >= rule.least:
+        verdict = Verdict.SUPPORTED
+    elif tau.high < rule.least:
+        verdict = Verdict.REFUTED
+    sides = " and ".join(f"{s.measure} ({s.arms.experiment})" for s in (rule.first, rule.second))
+    reason = (
+        f"Kendall's tau of {len(rule.strategies)} strategies by {sides}: "
+        f"{_text(tau.mean, tau.low, tau.high)}, asked {rule.least:g} or more"
+    )
+    return Judgement(verdict, reason, tau.mean, tau.low, tau.high, "ratio", tau.n)
+
+
+def _p_equivalent(found: Estimate, margin: float) -> float:
+    """The larger p value of two one-sided tests."""
+    one_sided = []
+    for sign in (-1, 1):
+        half = found.p_at(sign * margin) / 2
+        one_sided.append(half if sign * found.interval.mean < margin else 1 - half)
+    return max(one_sided)
+
+
+def _judgement(verdict: Verdict, found: Estimate, p: float, asked: str) -> Judgement:
+    mean, low, high, n = astuple(found.interval)
+    reason = f"{found.about}: {_text(mean, low, high)}, asked {asked}"
+    return Judgement(verdict, reason, mean, low, high, found.unit, n, found.mde, p)
+
+
+def _text(mean: float, low: float, high: float) -> str:
+    ends = "no interval: one seed" if math.isnan(low) else f"{low:.4g} to {high:.4g}"
+    return f"{mean:.4g} ({ends})"

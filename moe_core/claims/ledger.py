@@ -1,0 +1,50 @@
+"""All claims judged as one family."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from moe_core.claims.evidence import Evidence
+from moe_core.claims.judge import judge
+from moe_core.claims.judgement import Judgement, Verdict
+from moe_core.claims.schema import Claim
+from moe_core.stats.holm import holm
+
+CONCLUSIVE = (Verdict.SUPPORTED, Verdict.EQUIVALENT, Verdict.REFUTED)
+LEVEL = 0.05
+
+
+def judge_claims(
+    claims: Sequence[Claim], evidence: Evidence, smoke: bool
+) -> list[tuple[Judgement, float]]:
+    """A judgement and a Holm-adjusted p value for each claim, in order; nan without a test.
+
+    The family is every claim that was tested. A verdict for or against whose adjusted p value is
+    above 0.05 becomes INCONCLUSIVE. At smoke scale nothing is testable, so there is no family.
+    """
+    found = [_judged(claim, evidence, smoke) for claim in claims]
+    tested = [j.verdict in (*CONCLUSIVE, Verdict.INCONCLUSIVE) for j in found]
+    p = [j.p if t else math.nan for j, t in zip(found, tested, strict=True)]
+    adjusted = [float(x) for x in holm(p)]
+    family = sum(not math.isnan(x) for x in p)
+    return [(_surviving(j, x, family), x) for j, x in zip(found, adjusted, strict=True)]
+
+
+def _judged(claim: Claim, evidence: Evidence, smoke: bool) -> Judgement:
+    if claim.rule is None:
+        return Judgement(Verdict.AWAITS, f"awaits: {claim.awaits}")
+    found = judge(claim.rule, evidence)
+    if smoke:
+        reason = f"smoke scale: too small to mean anything; {found.reason}"
+        return replace(found, verdict=Verdict.NOT_TESTABLE, reason=reason)
+    return found
+
+
+def _surviving(found: Judgement, adjusted: float, family: int) -> Judgement:
+    if found.verdict in CONCLUSIVE and adjusted > LEVEL:
+        reason = (
+            f"{found.verdict} alone, but not as one of {family} claims "
+            f"(Holm p = {adjusted:.2g}); {found.reason}"
+        )
+        return replace(found, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return found

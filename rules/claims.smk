@@ -1,0 +1,43 @@
+rule ledger:
+    """Judge every claim by its rule, and flag verdicts that differ from the stored ledger."""
+    input:
+        claims="claims.yaml",
+        summaries=expand(
+            "results/{experiment}/summary.csv", experiment=study.experiments
+        ),
+        stories=run_files(
+            sorted({run for runs in study.experiments.values() for run in runs}),
+            "stories.csv",
+        ),
+        audits="results/audits/audits.csv",
+        stored=STORED_LEDGER,
+    output:
+        csv=report(
+            "results/claims/ledger.csv",
+            category="Claims",
+            labels={"table": "ledger"},
+            caption="../report/captions/ledger.rst",
+        ),
+    log:
+        "results/logs/ledger.log",
+    benchmark:
+        "results/benchmarks/ledger.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=30,
+        mem_mb=2000,
+        gpu=0,
+    params:
+        smoke=str(study.scale.smoke).lower(),
+        named=expand(
+            "{experiment}=results/{experiment}/summary.csv",
+            experiment=study.experiments,
+        ),
+        code=script_code("ledger"),
+    shell:
+        "python -m workflow_scripts.ledger --claims {input.claims:q} "
+        "--summary {params.named:q} --stories {input.stories:q} --audits {input.audits:q} "
+        "--stored results/reference/ledger.csv --smoke {params.smoke} --out {output.csv:q} "
+        "2>&1 | tee {log:q}"

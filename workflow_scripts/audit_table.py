@@ -1,0 +1,70 @@
+"""Typeset the audits: a row a strategy, a column an audit, failures of trials."""
+
+import pandas as pd
+
+from moe_core.figures.style import order
+from moe_core.figures.typeset import escape
+from moe_core.provenance import write_atomic
+from moe_core.routing import registry
+from workflow_scripts.command import parser, path_argument, run
+
+NAMES = {
+    "gradient": "Gradient",
+    "balance_gradient": "Balance",
+    "suffix": "Suffix",
+    "neighbours": "Neighbours",
+    "batch_of_one": "Alone",
+    "permuted_rows": "Permuted",
+    "decoding": "Decoding",
+    "conservation": "Conserved",
+}
+
+
+def mark(rows: pd.DataFrame) -> str:
+    """Passed, or failures of trials; in brackets where failing was declared."""
+    if rows.empty:
+        return "--"
+    if rows.passed.all():
+        return r"\checkmark"
+    worst = rows[~rows.passed].sort_values("failures").iloc[-1]
+    counts = f"{worst.failures:.0f}/{worst.trials:.0f}"
+    return counts if worst.declared else f"({counts})"
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    path_argument(arguments, "table", "out")
+    given = arguments.parse_args()
+    audits = pd.read_csv(given.table)
+    lines = []
+    for strategy in order(list(audits.strategy)):
+        own = audits[audits.strategy == strategy]
+        label = escape(registry.declaration(strategy)["label"])
+        for mode in ("train", "decode"):
+            marks = [mark(own[own.audit.eq(a) & own["mode"].eq(mode)]) for a in NAMES]
+            lines.append(
+                f"{label if mode == 'train' else ''} & {mode} & {' & '.join(marks)} " + r"\\"
+            )
+    body = "\n    ".join(lines)
+    trials = int(audits[audits.audit == "suffix"].trials.min())
+    table = rf"""\begin{{table*}}
+  \caption{{Audits of trained and of adversarially skewed routers, by the rule of training at its
+    capacity and by the rule of a decoder; {trials} trials or more of each invariance. Numbers: failures
+    of trials in the worse case; in brackets where the strategy declares that it fails.}}
+  \label{{tab:audits}}
+  \centering
+  \scriptsize
+  \begin{{tabular}}{{@{{}}ll{"c" * len(NAMES)}@{{}}}}
+    \toprule
+    Strategy & Rule & {" & ".join(NAMES.values())} \\
+    \midrule
+    {body}
+    \bottomrule
+  \end{{tabular}}
+\end{{table*}}
+"""
+    write_atomic(given.out, table)
+
+
+if __name__ == "__main__":
+    run(main)

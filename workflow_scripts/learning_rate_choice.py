@@ -1,0 +1,40 @@
+"""The best learning rate of each strategy on tuning seeds, and what its own rate costs."""
+
+import pandas as pd
+
+from moe_core.provenance import write_atomic
+from workflow_scripts.command import parser, path_argument, run
+
+
+def choice(arm: pd.DataFrame, factors: list[float]) -> dict[str, object]:
+    """Best, own and edge of one arm; rates stand in the order of the factors."""
+    by_rate = arm.set_index("learning_rate").bits_per_byte.sort_index()
+    own = by_rate.index[sorted(factors).index(1.0)]
+    best = by_rate.idxmin()
+    return {
+        "strategy": arm.strategy.iloc[0],
+        "ffn_hidden": arm.ffn_hidden.iloc[0],
+        "learning_rate": own,
+        "best_learning_rate": best,
+        "best_on_edge": best in (by_rate.index[0], by_rate.index[-1]),
+        "bits_per_byte": by_rate[own],
+        "best_bits_per_byte": by_rate[best],
+        "regret_bits_per_byte": by_rate[own] - by_rate[best],
+        "tuning_seeds": arm.n.iloc[0],
+    }
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    path_argument(arguments, "aggregate", "out")
+    arguments.add_argument("--factors", type=float, nargs="+", required=True)
+    given = arguments.parse_args()
+    cells = pd.read_csv(given.aggregate)
+    cells = cells[cells.strategy != "ngram"]
+    arms = cells.groupby(["strategy", "ffn_hidden"], sort=False)
+    table = pd.DataFrame([choice(arm, given.factors) for _, arm in arms])
+    write_atomic(given.out, table.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    run(main)

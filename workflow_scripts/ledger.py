@@ -1,0 +1,77 @@
+"""Judge every claim by its rule, and flag verdicts that differ from a stored ledger."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from moe_core.claims.arms import EXPERIMENTS
+from moe_core.claims.evidence import Evidence
+from moe_core.claims.judgement import Judgement
+from moe_core.claims.ledger import judge_claims
+from moe_core.claims.schema import Claim, load_claims
+from moe_core.provenance import write_atomic
+from workflow_scripts.command import parser, path_argument, run
+
+
+def ledger_row(claim: Claim, found: Judgement, p_holm: float, before: str | None) -> dict:
+    """One claim's row; ``before`` is its verdict in the stored ledger, if it stands there."""
+    return {
+        "id": claim.id,
+        "sentence": claim.sentence,
+        "source": claim.source,
+        "verdict": found.verdict.value,
+        "effect": found.effect,
+        "low": found.low,
+        "high": found.high,
+        "unit": found.unit,
+        "n": found.n or None,
+        "minimum_detectable_effect": found.minimum_detectable_effect,
+        "p_holm": p_holm,
+        "reason": found.reason,
+        "previous_verdict": before,
+        "changed": before is not None and before != found.verdict.value,
+    }
+
+
+def stored_verdicts(path: Path | None) -> dict[str, str]:
+    """Verdict by claim of an earlier ledger; none where there is no such file."""
+    if path is None or not path.is_file():
+        return {}
+    return pd.read_csv(path).set_index("id").verdict.to_dict()
+
+
+def named_path(text: str) -> tuple[str, Path]:
+    """``NAME=path`` of an experiment."""
+    name, _, path = text.partition("=")
+    if name not in EXPERIMENTS or not path:
+        raise argparse.ArgumentTypeError(f"{text!r}: NAME=path, NAME of {', '.join(EXPERIMENTS)}")
+    return name, Path(path)
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    path_argument(arguments, "claims", "audits", "out")
+    arguments.add_argument("--summary", type=named_path, nargs="+", action="extend", required=True)
+    arguments.add_argument("--stories", type=Path, nargs="+", required=True, help="RUN/stories.csv")
+    arguments.add_argument("--stored", type=Path, help="ledger to compare with, if it exists")
+    arguments.add_argument("--smoke", choices=["true", "false"], required=True)
+    given = arguments.parse_args()
+    claims = load_claims(given.claims)
+    evidence = Evidence(
+        summaries={name: pd.read_csv(path) for name, path in given.summary},
+        stories={path.parent.name: pd.read_csv(path) for path in given.stories},
+        audits=pd.read_csv(given.audits),
+    )
+    before = stored_verdicts(given.stored)
+    judged = judge_claims(claims, evidence, smoke=given.smoke == "true")
+    rows = [
+        ledger_row(claim, found, p_holm, before.get(claim.id))
+        for claim, (found, p_holm) in zip(claims, judged, strict=True)
+    ]
+    table = pd.DataFrame(rows).astype({"n": "Int64"})
+    write_atomic(given.out, table.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,53 @@
+"""Ranking: bits per byte less the dense model of equal active FLOPs, a row a cell, with interval."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from moe_core.figures.style import COLUMN_INCHES, look, save, use_print_style
+from workflow_scripts.command import parser, path_argument, run
+
+DIFFERENCE = "bits_per_byte_minus_dense"
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    path_argument(arguments, "table", "pdf", "png")
+    given = arguments.parse_args()
+    cells = pd.read_csv(given.table)
+    cells = cells[cells[DIFFERENCE].notna()]
+    # controls below, the best at the top
+    cells = cells.sort_values(["control", DIFFERENCE]).reset_index(drop=True)
+    several = cells.capacity_factor.nunique() > 1
+    use_print_style()
+    figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 0.9 + 0.17 * len(cells)))
+    axes.axvline(0, color="0.6", lw=0.8)
+    for place, cell in cells.iterrows():
+        style = look(cell.strategy)
+        axes.errorbar(
+            cell[DIFFERENCE],
+            place,
+            xerr=[
+                [cell[DIFFERENCE] - cell[f"{DIFFERENCE}_low"]],
+                [cell[f"{DIFFERENCE}_high"] - cell[DIFFERENCE]],
+            ],
+            color=style.color,
+            marker=style.marker,
+            markerfacecolor="white" if style.hollow else style.color,
+            markersize=4,
+            elinewidth=0.8,
+        )
+        train_mode = cell[DIFFERENCE] - cell.leak_premium
+        if cell.leak_premium:
+            axes.plot(train_mode, place, color=style.color, marker="|", markersize=7)
+    names = cells.label + (cells.capacity_factor.map(", cf {:g}".format) if several else "")
+    axes.set_yticks(range(len(cells)), names, fontsize=6.5)
+    axes.invert_yaxis()
+    controls = int((~cells.control).sum())
+    if 0 < controls < len(cells):
+        axes.axhline(controls - 0.5, color="0.6", lw=0.5, ls=":")
+    axes.set(xlabel="bits per byte less dense of equal active FLOPs")
+    save(figure, given.pdf, given.png)
+
+
+if __name__ == "__main__":
+    run(main)
