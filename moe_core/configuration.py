@@ -276,6 +276,13 @@ def _check_experiments(experiments: Experiments) -> None:
         for strategy in strategies:
             _one_of(f"experiments.{name}.strategies", strategy, registry.names())
         _distinct(f"experiments.{name}.strategies", strategies)
+    ranked = [s for s in registry.names() if not registry.declaration(s)["control"]]
+    if not set(ranked) & set(unified.strategies):
+        raise StudyError(
+            "experiments.unified.strategies",
+            "all of them are controls, so there is nothing to rank",
+            f"strategies: {_list(ranked)}",
+        )
     for strategy in unified.shared_expert:
         _one_of("experiments.unified.shared_expert", strategy, unified.strategies)
     for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
@@ -294,13 +301,6 @@ def _check_experiments(experiments: Experiments) -> None:
             "experiments.unified.drop_policy",
             f"{unified.drop_policy!r} looks at later tokens: no cell would be causal",
             f"allowed: {_list(CAUSAL_POLICIES)}",
-        )
-    ranked = [s for s in registry.names() if not registry.declaration(s)["control"]]
-    if not set(ranked) & set(unified.strategies):
-        raise StudyError(
-            "experiments.unified.strategies",
-            "all of them are controls, so there is nothing to rank",
-            f"strategies: {_list(ranked)}",
         )
     fewest = min(experiments.capacity.num_experts)
     for axis, top_k in (

@@ -6,7 +6,7 @@ rule audit:
         weights="results/runs/{run}/weights.safetensors",
         summary="results/runs/{run}/summary.json",
     output:
-        csv="results/audits/{run}.csv",
+        csv="results/audits/runs/{run}.csv",
     log:
         "results/logs/audit/{run}.log",
     benchmark:
@@ -31,7 +31,7 @@ rule audit:
 rule audits:
     """All audits in one table. A strategy that fails what it declares to pass stops here."""
     input:
-        csv=expand("results/audits/{run}.csv", run=study.audited),
+        csv=expand("results/audits/runs/{run}.csv", run=study.audited),
     output:
         csv=report(
             "results/audits/audits.csv",

@@ -1,19 +1,44 @@
 import os
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
 
+from moe_core.model.config import MoEConfig
 from moe_core.routing import registry
 
 torch.set_num_threads(1)
 
+# strategies that declare no failed audit: what holds of routing at large holds of these
+HONEST = [name for name in registry.names() if not registry.declaration(name)["fails"]]
+
+
+def legal_k(strategy: str) -> int:
+    """K = 2, or the nearest that the strategy allows."""
+    declared = registry.declaration(strategy)
+    return max(declared["min_top_k"], min(2, declared["max_top_k"] or 2))
+
+
+def moe_of(strategy: str, **changes: Any) -> MoEConfig:
+    """A plain configuration of a strategy; keywords change it."""
+    plain: dict[str, Any] = {
+        "router": "linear",
+        "num_experts": 4,
+        "top_k": legal_k(strategy),
+        "capacity_factor": 1.0,
+        "drop_policy": "position",
+        "shared_hidden": 0,
+        "jitter": 0.0,
+        "bias_rate": 0.0,
+    }
+    return MoEConfig(strategy=strategy, **plain | changes)
+
 
 @pytest.fixture
 def top_k(name: str) -> int:
-    """K of the strategy that a test is parametrised with: 2, or the nearest that it allows."""
-    declared = registry.declaration(name)
-    return max(declared["min_top_k"], min(2, declared["max_top_k"] or 2))
+    """A legal K of the strategy that a test is parametrised with."""
+    return legal_k(name)
 
 
 # a shared machine may stall any example; in CI the examples are the same each time

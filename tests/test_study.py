@@ -10,10 +10,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moe_core.configuration import StudyConfig
+from moe_core.configuration import SWEEPS, StudyConfig
 from moe_core.errors import StudyError
 from moe_core.routing import registry
-from moe_core.runs import RunSpec, canonical, run_id
+from moe_core.runs import RunSpec, canonical, cell_name, dense_width, run_id
 from moe_core.study import Study, load_study
 
 ROOT = Path(__file__).parents[1]
@@ -50,15 +50,136 @@ def with_value(path: str, value: object) -> Study:
 def test_default_configuration_loads_under_each_scale(scale: str) -> None:
     study = with_value("scale", scale)
     chosen = DEFAULT["scales"][scale]
-    strategies = DEFAULT["experiments"]["unified"]["strategies"]
-    arms = len(strategies) * len(chosen["capacity_factors"])
-    dense = {s.model.ffn_hidden for s in study.runs.values() if s.model.moe is None}
+    unified = DEFAULT["experiments"]["unified"]
+    factors = chosen["capacity_factors"]
+    arms = len(unified["strategies"]) * len(factors) + len(unified["shared_expert"])
+    specs = [study.runs[run] for run in study.unified]
+    dense = {s.model.ffn_hidden for s in specs if s.model.moe is None}
     hidden, top_k = chosen["model"]["expert_hidden"], chosen["model"]["top_k"]
     # top-1 needs a dense model of its own FLOPs; experts that choose take cf * K a token
-    filled = {round(hidden * top_k * factor) for factor in chosen["capacity_factors"]}
-    assert dense == {hidden, hidden * top_k} | filled
+    filled = {round(hidden * top_k * factor) for factor in factors}
+    assert dense == {hidden, hidden * top_k, hidden * chosen["model"]["num_experts"]} | filled
     assert len(study.unified) == (arms + len(dense)) * len(chosen["seeds"])
     assert [*study.capacity] == DEFAULT["experiments"]["capacity"]["num_experts"]
+
+
+def rows(study: Study, experiment: str) -> list[RunSpec]:
+    return [study.runs[run] for run in study.experiments[experiment]]
+
+
+def routed(study: Study, experiment: str) -> list[RunSpec]:
+    return [spec for spec in rows(study, experiment) if spec.model.moe]
+
+
+def varied(specs: list[RunSpec]) -> set[str]:
+    """Settings in which rows of one strategy differ, apart from the seed."""
+    flat = [
+        spec.model.model_dump(exclude={"moe"})
+        | (spec.model.moe.model_dump() if spec.model.moe else {})
+        | spec.training.model_dump()
+        | {"tokens": spec.tokens}
+        for spec in specs
+    ]
+    return {key for key in flat[0] if len({str(row.get(key)) for row in flat}) > 1}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "allowed"),
+    [
+        ("capacity_sweep", {"capacity_factor"}),
+        ("router_nets", {"router"}),
+        ("subword", set()),
+        ("learning_rate", {"learning_rate"}),
+    ],
+)
+def test_d10_an_experiment_changes_one_thing(experiment: str, allowed: set[str]) -> None:
+    study = load_study(DEFAULT)
+    by_strategy: dict[str, list[RunSpec]] = {}
+    for spec in routed(study, experiment):
+        assert spec.model.moe
+        by_strategy.setdefault(spec.model.moe.strategy, []).append(spec)
+    for specs in by_strategy.values():
+        assert varied(specs) == allowed
+
+
+def test_d10_larger_sizes_differ_from_the_usual_one_in_experts_or_in_width() -> None:
+    study = load_study(DEFAULT)
+    specs = [s for s in routed(study, "larger") if s.model.moe and s.model.moe.strategy == "softk"]
+    usual, more, wider = specs[0], specs[1], specs[2]
+    assert varied([usual, more]) == {"num_experts"}
+    assert varied([usual, wider]) == {"dim", "heads", "ffn_hidden"}
+    assert wider.model.dim // wider.model.heads == usual.model.dim // usual.model.heads
+
+
+def test_d10_arms_of_the_balance_experiment_change_one_thing_each() -> None:
+    study = load_study(DEFAULT)
+    specs = [s for s in routed(study, "balance") if s.model.moe and s.model.moe.strategy == "softk"]
+    usual = next(s for s in specs if varied([s, routed(study, "router_nets")[-4]]) <= {"router"})
+    changes = [varied([usual, spec]) for spec in specs if spec != usual]
+    assert {frozenset(change) for change in changes} == {
+        frozenset({"switch_coef"}),
+        frozenset({"balance_sequences"}),
+        frozenset({"bias_rate", "switch_coef"}),  # a bias instead of the loss
+        frozenset({"jitter"}),
+    }
+
+
+def test_sweeps_share_the_usual_arm() -> None:
+    study = load_study(DEFAULT)
+    capacity, nets = ({*study.experiments[e]} for e in ("capacity_sweep", "router_nets"))
+    assert len(capacity & nets) == 3 * len(study.scale.sweep.seeds)
+
+
+def test_subword_runs_read_other_tokens_and_nothing_else_does() -> None:
+    study = load_study(DEFAULT)
+    assert study.tokens_of("subword") == ["builtin-bpe2048"]
+    assert study.tokens_of("unified") == ["builtin-char"]
+    assert {*study.tokenizers} == {"builtin-char", "builtin-bpe2048"}
+    assert study.tokenizers["builtin-bpe2048"].kind == "bpe"
+
+
+def test_shared_expert_keeps_active_flops() -> None:
+    study = load_study(DEFAULT)
+    with_shared = next(
+        s for s in routed(study, "unified") if s.model.moe and s.model.moe.shared_hidden
+    )
+    plain = next(
+        s for s in routed(study, "unified") if s.model.moe and s.model.moe.strategy == "softk"
+    )
+    assert dense_width(with_shared.model) == dense_width(plain.model)
+    assert with_shared.model.ffn_hidden < plain.model.ffn_hidden
+
+
+def test_strategies_balanced_by_a_bias_have_one() -> None:
+    for spec in routed(load_study(DEFAULT), "unified"):
+        assert spec.model.moe
+        biased = registry.declaration(spec.model.moe.strategy)["balanced_by"] == "bias"
+        assert biased == (spec.model.moe.bias_rate > 0)
+
+
+def test_a_rate_of_its_own_changes_one_strategy() -> None:
+    before = load_study(DEFAULT)
+    after = with_value(f"scales.{SCALE}.learning_rates", {"softk": 1.0e-3})
+    changed_runs = {*after.unified} - {*before.unified}
+    assert changed_runs
+    assert all(run.startswith("softk-") for run in changed_runs)
+
+
+def test_audited_are_the_first_seeds_of_all_routed_cells() -> None:
+    study = load_study(DEFAULT)
+    cells = {cell_name(study.runs[run]) for run in study.audited}
+    assert cells == {cell_name(spec) for spec in routed(study, "unified")}
+    assert len(cells) == len(study.audited)
+
+
+def test_cells_have_names_of_their_own() -> None:
+    study = load_study(DEFAULT)
+    for experiment in study.experiments:
+        if experiment == "larger":  # dense models of one width and dim stand for several sizes
+            continue
+        specs = rows(study, experiment)
+        whole = {json.dumps(spec.model_dump(exclude={"seed"}), sort_keys=True) for spec in specs}
+        assert len(whole) == len({cell_name(spec) for spec in specs})
 
 
 def test_values_from_the_command_line_may_come_as_text() -> None:
@@ -100,14 +221,21 @@ def test_ids_do_not_depend_on_key_order_or_spelling_of_numbers() -> None:
     turned = load_study(reversed_keys(DEFAULT))
     assert turned.runs == study.runs
     assert {*turned.shapes} == {*study.shapes}
-    whole = with_value(f"scales.{SCALE}.capacity_factors", [1, 1.25])
-    assert whole.runs.keys() == study.runs.keys()
+    config = json.loads(json.dumps(DEFAULT))
+    config["experiments"]["capacity_sweep"]["capacity_factors"][0] = 1  # 1.0
+    assert load_study(config).runs.keys() == study.runs.keys()
 
 
 def test_a_run_that_two_experiments_share_appears_once() -> None:
     def share(config: dict[str, Any]) -> None:
         scale = config["scales"][SCALE]
-        config["experiments"]["unified"] |= {"strategies": ["softk"], "drop_policy": "none"}
+        config["experiments"]["unified"] |= {
+            "strategies": ["softk"],
+            "shared_expert": [],
+            "drop_policy": "none",
+        }
+        for sweep in SWEEPS:
+            config["experiments"][sweep]["strategies"] = []
         scale["capacity_factors"] = [1.25]
         config["experiments"]["capacity"] |= {"num_experts": [8], "trained_top_k": 2}
         scale["model"] |= {"num_experts": 8, "top_k": 2}
@@ -118,7 +246,8 @@ def test_a_run_that_two_experiments_share_appears_once() -> None:
     study = load_study(changed(share))
     assert study.capacity[8] in study.unified
     assert {*study.runs} == {*study.unified}
-    assert len(study.runs) == 2 * len(study.scale.seeds)  # softk and dense
+    # softk, and dense models of its FLOPs and of its size
+    assert len(study.runs) == 3 * len(study.scale.seeds)
     own = changed(share)
     own["scales"][SCALE]["capacity"]["trained_steps"] += 1
     apart = load_study(own)
@@ -216,7 +345,33 @@ UNIFIED = "experiments.unified"
         (put(f"{UNIFIED}.strategies", []), f"{UNIFIED}.strategies", ["[]"]),
         (put(f"{UNIFIED}.strategies", ["softk", "softk"]), f"{UNIFIED}.strategies", ["'softk'"]),
         (put(f"{MODEL}.top_k", 9), f"{MODEL}.top_k", ["9", "num_experts = 8", "1 to 8"]),
-        (put(f"{MODEL}.top_k", 1), f"{MODEL}.top_k", ["'softk'", "2 or more"]),
+        (put(f"{MODEL}.top_k", 1), f"{MODEL}.top_k", ["too few for strategy", "2 or more"]),
+        (put(f"{UNIFIED}.shared_expert", ["top2"]), f"{UNIFIED}.shared_expert", ["'top2'"]),
+        (
+            put("experiments.learning_rate.factors", [1.0, 2.0]),
+            "experiments.learning_rate.factors",
+            ["edge", "smaller"],
+        ),
+        (
+            put("experiments.router_nets.routers", ["linear", "mpl"]),
+            "experiments.router_nets.routers.1",
+            ["'mpl'", "did you mean 'mlp'"],
+        ),
+        (
+            put("experiments.balance.balance_sequences", [3]),
+            f"{TRAINING}.batch_size",
+            ["8", "balance_sequences = 3"],
+        ),
+        (
+            put(f"scales.{SCALE}.learning_rates", {"sotfk": 1.0e-3}),
+            f"scales.{SCALE}.learning_rates",
+            ["'sotfk'", "did you mean 'softk'"],
+        ),
+        (
+            put(f"scales.{SCALE}.sweep.steps", 20),
+            f"{TRAINING}.warmup_steps",
+            ["20", "sweep.steps = 20"],
+        ),
         (put(f"{MODEL}.heads", 5), f"{MODEL}.heads", ["dim = 64", "1, 2, 4, 8, 16, 32"]),
         (put(f"{MODEL}.heads", 64), f"{MODEL}.heads", ["even", "1, 2, 4, 8, 16, 32"]),
         (put(f"{MODEL}.dim", 63), f"{MODEL}.dim", ["63", "odd"]),
@@ -275,7 +430,7 @@ UNIFIED = "experiments.unified"
         (
             put(f"scales.{SCALE}.capacity.trained_steps", 15),
             f"scales.{SCALE}.capacity.trained_steps",
-            ["15", "warmup_steps = 30"],
+            ["15", "warmup_steps = 20"],
         ),
         (
             put(f"{TRAINING}.valid_tokens", 127),
@@ -296,9 +451,9 @@ UNIFIED = "experiments.unified"
             ["'random'", "causal", "allowed: position, none"],
         ),
         (
-            put(f"{UNIFIED}.strategies", ["expert_choice"]),
+            put(f"{UNIFIED}.strategies", ["position_hash", "frozen_router"]),
             f"{UNIFIED}.strategies",
-            ["causal", "softk"],
+            ["controls", "softk"],
         ),
         (put("scales", {}), "scales", ["{}", "at least 1"]),
         (put("scales", {"quick": "x\ny"}), "scales.quick", ["seeds"]),

@@ -49,8 +49,8 @@ def main() -> None:
     trials = int(audits[audits.audit == "suffix"].trials.min())
     table = rf"""\begin{{table*}}
   \caption{{Audits of trained and of adversarially skewed routers, by the rule of training at its
-    capacity and by the rule of a decoder; {trials} trials or more of each invariance. Numbers: failures
-    of trials in the worse case; in brackets where the strategy declares that it fails.}}
+    capacity and by the rule of a decoder; {trials} trials or more of each invariance. Numbers:
+    failures of trials in the worse case; in brackets where the strategy declares that it fails.}}
   \label{{tab:audits}}
   \centering
   \scriptsize

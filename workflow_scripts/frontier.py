@@ -51,7 +51,7 @@ def main() -> None:
     table = pd.read_csv(given.table)
     ngram = table[table.strategy == "ngram"]
     cells = table[table.tokens_per_s.notna() & (~table.control | table.strategy.eq("dense"))]
-    several = cells.capacity_factor.nunique() > 1
+    several = len(cells.capacity_factor.dropna().unique()) > 1
     use_print_style()
     figure, axes = plt.subplots(figsize=(PAGE_INCHES, 3.8))
     best = frontier(cells)

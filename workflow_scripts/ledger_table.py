@@ -26,14 +26,19 @@ def page(rows: pd.DataFrame, first: bool) -> str:
     lines = []
     for _, row in rows.iterrows():
         changed = r"\,$^{\ast}$" if row.changed else ""
-        lines.append(
-            rf"{row.id} & {escape(row.sentence)} & {row.verdict.lower()}{changed} & {effect(row)} & "
-            rf"{typeset(row.n, 'count')} & {escape(row.reason)} \\"
-        )
+        cells = [
+            row.id,
+            escape(row.sentence),
+            row.verdict.lower() + changed,
+            effect(row),
+            typeset(row.n, "count"),
+            escape(row.reason),
+        ]
+        lines.append(" & ".join(cells) + r" \\")
     body = "\n    ".join(lines)
     caption = (
-        r"""The claims ledger. Verdicts are made by the rules of \texttt{claims.yaml}; effect: in the
-    units of the claim, with 95\,\% interval; $n$: paired seeds. $\ast$ differs from the stored
+        r"""The claims ledger. Verdicts are made by the rules of \texttt{claims.yaml}; effect: in
+    the units of the claim, with 95\,\% interval; $n$: paired seeds. $\ast$ differs from the stored
     ledger."""
         if first
         else "The claims ledger, continued."

@@ -14,7 +14,7 @@ def main() -> None:
     given = arguments.parse_args()
     runs = pd.read_csv(given.table)
     runs = runs[runs.load_cv.notna() & ~runs.control & runs.shared_hidden.eq(0)]
-    several = runs.capacity_factor.nunique() > 1
+    several = len(runs.capacity_factor.dropna().unique()) > 1
     use_print_style()
     figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 3.2))
     labels = []

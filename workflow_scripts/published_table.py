@@ -38,8 +38,8 @@ def main() -> None:
         lines.append(f"{escape(ours.label)} & {' & '.join(values)} & {DEFECTS[name]} " + r"\\")
     body = "\n    ".join(lines) or r"\multicolumn{8}{l}{no such pair in this study} \\"
     table = rf"""\begin{{table*}}
-  \caption{{The original study's strategies with their defects, and ours, at the largest capacity factor:
-    bits per byte, load CV before dropping and drop rate. The defects are numbered in
+  \caption{{The original study's strategies with their defects, and ours, at the largest capacity
+    factor: bits per byte, load CV before dropping and drop rate. The defects are numbered in
     \texttt{{moe\_core/routing/strategies/as\_published.py}} and shown one by one in the tests.}}
   \label{{tab:published}}
   \centering

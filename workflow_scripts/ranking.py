@@ -1,4 +1,4 @@
-"""Ranking: bits per byte less the dense model of equal active FLOPs, a row a cell, with interval."""
+"""Ranking: bits per byte less the dense model of equal active FLOPs, with intervals."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -17,7 +17,7 @@ def main() -> None:
     cells = cells[cells[DIFFERENCE].notna()]
     # controls below, the best at the top
     cells = cells.sort_values(["control", DIFFERENCE]).reset_index(drop=True)
-    several = cells.capacity_factor.nunique() > 1
+    several = len(cells.capacity_factor.dropna().unique()) > 1
     use_print_style()
     figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 0.9 + 0.17 * len(cells)))
     axes.axvline(0, color="0.6", lw=0.8)

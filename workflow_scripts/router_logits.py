@@ -1,28 +1,18 @@
 """Record the last router's logits of a trained run on test stories."""
 
 import json
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from moe_core.corpus.batches import evaluation_windows, open_corpus
 from moe_core.errors import StudyError
-from moe_core.model.transformer import build
+from moe_core.model.moe_layer import DROPLESS
 from moe_core.provenance import write_atomic
 from moe_core.runs import RunSpec
 from moe_core.training.process import prepare_process
+from moe_core.training.trained import trained_model
 from workflow_scripts.command import parser, path_argument, run
-
-
-def trained_model(folder: Path, counts_V: torch.Tensor, spec: RunSpec) -> torch.nn.Module:
-    """The model of a finished run."""
-    model = build(spec.model, counts_V, spec.seed)
-    tensors = load_file(folder / "weights.safetensors")
-    if spec.model.tied_head:
-        tensors["head.weight"] = tensors["embedding.weight"]
-    model.load_state_dict(tensors)
-    return model.eval()
 
 
 @torch.no_grad()
@@ -36,7 +26,7 @@ def main() -> None:
     prepare_process("cpu", threads=1)
     seq_len = spec.training.seq_len
     corpus = open_corpus(given.tokens)
-    model = trained_model(given.run, corpus.counts_V, spec)
+    model = trained_model(given.run, spec.model, corpus.counts_V)
     windows = evaluation_windows(corpus.splits["test"], seq_len, given.count + seq_len - 1, "test")
     if windows.inputs_NS.numel() < given.count:
         raise StudyError(
@@ -45,7 +35,7 @@ def main() -> None:
             "lower it in the scale, or give more stories",
         )
     batches = windows.inputs_NS.split(spec.training.batch_size)
-    logits_TE = torch.cat([model(batch, dropless=True)[1][-1].logits_TE for batch in batches])
+    logits_TE = torch.cat([model(batch, DROPLESS)[1][-1].logits_TE for batch in batches])
     write_atomic(given.out, save({"logits_TE": logits_TE[: given.count].contiguous()}))
 
 

@@ -50,7 +50,7 @@ def unified_table(aggregate: pd.DataFrame) -> str:
     use, means over paired seeds with 95\,\% two-level intervals (seeds, stories). Difference: bits
     per byte less the dense model of equal active FLOPs, paired by seed and story; MDE: the least
     difference that these seeds detect with power 0.8. Leak premium: what the rule of training gains
-    by tokens that a decoder does not have. Drop rate and load CV: a pass at the capacity of training.
+    by tokens that a decoder does not have. Drop rate and load CV: a pass at training's capacity.
     $\dagger$ reads later tokens in training: ranked by its causal mode. Below the line: controls.}}
   \label{{tab:unified}}
   \centering

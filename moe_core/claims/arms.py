@@ -78,10 +78,17 @@ class Arm(Strict):
         """Column to value or extreme."""
         return self.model_dump(exclude_none=True, exclude={"experiment", "minus_dense"})
 
+    def name(self) -> str:
+        """Strategy, and what is taken from it."""
+        return f"{self.strategy} (less its dense model)" if self.minus_dense else f"{self.strategy}"
+
+    def settings(self) -> str:
+        """Experiment and filters but for the strategy."""
+        rest = [f"{k} {v}" for k, v in self.filters().items() if k != "strategy"]
+        return ", ".join([self.experiment, *rest])
+
     def __str__(self) -> str:
-        settings = [f"{k} {v}" for k, v in self.filters().items() if k != "strategy"]
-        dense = " less its dense" if self.minus_dense else ""
-        return f"{self.strategy}{dense} ({', '.join([self.experiment, *settings])})"
+        return f"{self.name()} ({self.settings()})"
 
 
 def _unnamed(arm: Arm) -> Arm:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ def by_story(
     bytes_N = evidence.bytes(of).loc[a.columns].to_numpy(dtype=np.float64)
     a_RN, b_RN = (x.loc[seeds, a.columns].to_numpy(dtype=np.float64) for x in (a, b))
 
+    @cache
     def at(shift: float) -> Difference:
         return bits_per_byte_difference(a_RN, b_RN + shift * math.log(2) * bytes_N, bytes_N)
 
@@ -48,6 +50,7 @@ def by_seed(
         a, b = ({seed: math.log(value) for seed, value in x.items()} for x in (a, b))
     seeds = _common({*a}, {*b})
 
+    @cache
     def at(shift: float) -> Difference:
         return difference_interval(a, {seed: value + shift for seed, value in b.items()})
 

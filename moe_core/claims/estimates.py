@@ -84,11 +84,15 @@ def estimate(
 def _about(
     evidence: Evidence, measure: Measure, of: Arm, less: Arm | None, over: Arm | None
 ) -> str:
-    relation = f" less {less}" if less else f" over {over}" if over else ""
-    widths = {int(evidence.runs(arm).dense_width.iloc[0]) for arm in (of, less, over) if arm}
+    arms = [arm for arm in (of, less, over) if arm]
+    alike = len({arm.settings() for arm in arms}) == 1
+    names = " over ".join if over else " less ".join
+    text = names(arm.name() if alike else str(arm) for arm in arms)
+    widths = sorted({int(evidence.runs(arm).dense_width.iloc[0]) for arm in arms})
     unequal = len(widths) > 1 and not of.minus_dense and measure in QUALITY
-    flops = f", at unequal active FLOPs (dense widths {sorted(widths)})" if unequal else ""
-    return f"{measure} of {of}{relation}{flops}"
+    settings = f" ({of.settings()})" if alike else ""
+    flops = f", at unequal active FLOPs (dense widths {widths})" if unequal else ""
+    return f"{measure} of {text}{settings}{flops}"
 
 
 def _detectable(interval: Interval) -> float:

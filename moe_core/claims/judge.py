@@ -73,7 +73,7 @@ def _equivalent(rule: Equivalent, evidence: Evidence) -> Judgement:
     elif found.interval.low > rule.margin or found.interval.high < -rule.margin:
         verdict = Verdict.REFUTED
         p = found.p_at(math.copysign(rule.margin, found.interval.mean))
-    asked = f"within ±{rule.margin:g}"
+    asked = f"{-rule.margin:g} to {rule.margin:g}"
     return _judgement(verdict, found, p, asked)
 
 
@@ -82,13 +82,14 @@ def _within(rule: Within, evidence: Evidence) -> Judgement:
     low = -math.inf if rule.low is None else rule.low
     high = math.inf if rule.high is None else rule.high
     ends = [end for end in (rule.low, rule.high) if end is not None]
-    verdict = Verdict.INCONCLUSIVE
-    p = max(map(found.p_at, ends)) if low <= found.interval.mean <= high else 1.0
+    verdict, p = Verdict.INCONCLUSIVE, max(map(found.p_at, ends))
+    if not (low <= found.interval.mean <= high or math.isnan(p)):
+        p = 1.0
     if low < found.interval.low and found.interval.high < high:
         verdict = Verdict.SUPPORTED
     elif found.interval.high < low or high < found.interval.low:
         verdict, p = Verdict.REFUTED, found.p_at(low if found.interval.high < low else high)
-    asked = f"[{low:g}, {high:g}]"
+    asked = f"{low:g} to {high:g}"
     return _judgement(verdict, found, p, asked)
 
 
@@ -131,5 +132,5 @@ def _judgement(verdict: Verdict, found: Estimate, p: float, asked: str) -> Judge
 
 
 def _text(mean: float, low: float, high: float) -> str:
-    ends = "no interval: one seed" if math.isnan(low) else f"{low:.4g} to {high:.4g}"
+    ends = "no interval of one value" if math.isnan(low) else f"{low:.4g} to {high:.4g}"
     return f"{mean:.4g} ({ends})"

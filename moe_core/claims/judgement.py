@@ -48,7 +48,12 @@ def all_hold(parts: Sequence[Judgement]) -> Judgement:
     refuting ones times the number of parts, for any of them could have refuted.
     """
     worst = min(parts, key=lambda j: ORDER.index(j.verdict))
-    return _of_parts(parts, worst, alone=worst.verdict is Verdict.REFUTED)
+    like = [j for j in parts if j.verdict is worst.verdict]
+    if worst.verdict in HELD:
+        return _decided(worst, f"all {len(parts)}", _largest(parts))
+    share = f"{len(like)} of {len(parts)}"
+    refuted = worst.verdict is Verdict.REFUTED
+    return _decided(worst, share, _smallest(like, len(parts)) if refuted else _largest(parts))
 
 
 def some_hold(parts: Sequence[Judgement]) -> Judgement:
@@ -59,18 +64,18 @@ def some_hold(parts: Sequence[Judgement]) -> Judgement:
     held = [j for j in parts if j.verdict in HELD]
     open_ = [j for j in parts if j.verdict is Verdict.INCONCLUSIVE]
     untested = [j for j in parts if j.verdict is Verdict.NOT_TESTABLE]
-    deciding = (held or open_ or untested or list(parts))[0]
-    return _of_parts(parts, deciding, alone=bool(held))
+    like = held or open_ or untested or list(parts)
+    share = f"{len(like)} of {len(parts)}"
+    return _decided(like[0], share, _smallest(held, len(parts)) if held else _largest(parts))
 
 
-def _of_parts(parts: Sequence[Judgement], deciding: Judgement, alone: bool) -> Judgement:
-    """alone: one part was enough for the verdict."""
-    like = [j for j in parts if j.verdict is deciding.verdict]
-    tested = [j.p for j in (like if alone else parts) if not math.isnan(j.p)]
-    p = math.nan
-    if tested:
-        p = min(1.0, min(tested) * len(parts)) if alone else max(tested)
-    if len(parts) == 1:
-        return replace(deciding, p=p)
-    share = "all" if deciding.verdict in HELD and not alone else f"{len(like)} of"
-    return replace(deciding, reason=f"{share} {len(parts)}: {deciding.reason}", p=p)
+def _decided(by: Judgement, share: str, p: float) -> Judgement:
+    return replace(by, reason=f"{share}: {by.reason}", p=p)
+
+
+def _largest(parts: Sequence[Judgement]) -> float:
+    return max((j.p for j in parts if not math.isnan(j.p)), default=math.nan)
+
+
+def _smallest(parts: Sequence[Judgement], times: int) -> float:
+    return min((min(1.0, times * j.p) for j in parts if not math.isnan(j.p)), default=math.nan)

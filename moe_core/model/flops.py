@@ -49,5 +49,5 @@ def _router(moe: MoEConfig, dim: int) -> int:
     """Parameters of all router networks of a layer."""
     declared = registry.declaration(moe.strategy)
     networks = moe.top_k if declared["sequential"] else int(declared["reads_logits"])
-    networks += declared["noise_router"]
-    return networks * router_parameters(moe.router, dim, moe.num_experts)
+    noise = declared["noise_router"] * router_parameters("linear", dim, moe.num_experts)
+    return networks * router_parameters(moe.router, dim, moe.num_experts) + noise

@@ -72,7 +72,7 @@ class MoELayer(nn.Module):
             build_router(config.router, dim, config.num_experts) for _ in range(routers)
         )
         self.noise_router = (
-            build_router(config.router, dim, config.num_experts) if strategy.noise_router else None
+            build_router("linear", dim, config.num_experts) if strategy.noise_router else None
         )
         if strategy.router_gradient == "none":
             self.routers.requires_grad_(False)

@@ -48,13 +48,16 @@ class Attention(nn.Module):
     def forward(
         self, x_BSD: Tensor, rotation: tuple[Tensor, Tensor], cache: KVCache | None
     ) -> Tensor:
-        """With a cache, the tokens continue those read so far: one token, or the first ones."""
+        """With a cache, the tokens continue those read so far."""
         # (B, S, 3, heads, D / heads) -> three of (B, heads, S, D / heads)
         q, k, v = self.qkv(x_BSD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, *rotation), rotate(k, *rotation)
+        seen = None
         if cache is not None:
             k, v = cache.extend(self.block, k, v)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=q.shape[2] > 1)
+            shape, past = (q.shape[2], k.shape[2]), k.shape[2] - q.shape[2]
+            seen = torch.ones(shape, dtype=torch.bool, device=q.device).tril(past)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=seen is None)
         return self.out(y.transpose(1, 2).flatten(2))
 
 

@@ -32,20 +32,22 @@ def above(logits_TE: Tensor, context: RouteContext) -> Routing:
 def follow_capacity(layers: list[RoutedLayer]) -> None:
     """Towards the score of the C-th best token of a sequence, which is what expert choice takes."""
     for layer in layers:
-        _move(layer, layer.context.capacity / layer.context.group_size)
+        size = layer.context.group_size
+        _move(layer, size, layer.context.capacity / size)
 
 
 def follow_top_k(layers: list[RoutedLayer]) -> None:
     """Towards the score that a share K / E of all tokens exceeds: K experts a token on average."""
     for layer in layers:
-        _move(layer, layer.context.top_k / layer.context.num_experts)
+        _move(layer, layer.routing.num_tokens, layer.context.top_k / layer.context.num_experts)
 
 
 @torch.no_grad()
-def _move(layer: RoutedLayer, share: float) -> None:
+def _move(layer: RoutedLayer, size: int, share: float) -> None:
+    """Towards the score that a share of ``size`` consecutive tokens exceeds, a mean over such."""
     assert layer.logits_TE is not None
     state = layer.context.state
-    prob_GSE = layer.logits_TE.softmax(-1).unflatten(0, (-1, layer.context.group_size))
+    prob_GSE = layer.logits_TE.softmax(-1).unflatten(0, (-1, size))
     quantile_E = prob_GSE.quantile(1 - share, dim=1).mean(0)
     # a plain mean over the first steps, so that the start is soon forgotten
     rate = torch.clamp(1 / (state["steps"] + 1), min=1 - DECAY)

@@ -117,7 +117,7 @@ class _LayerTally:
         has_router = bool(self.prob_sum_E.any())
         together = coactivation_max(self.coactivation_EE)
         return RoutingMeasures(
-            drop_rate=1 - self.kept / self.assignments,
+            drop_rate=1 - self.kept / self.assignments if self.assignments else 0.0,
             token_drop_rate=self.unprocessed / self.tokens,
             assignments_per_token=self.kept / self.tokens,
             load_cv=load_cv(load_E),

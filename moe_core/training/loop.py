@@ -226,7 +226,8 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
     limited = read(TRAINING) if own_rule or moe.drop_policy != "none" else causal
     train_mode = causal
     if own_rule:
-        train_mode = limited if strategy.fills_capacity else read(DROPLESS)
+        same = strategy.fills_capacity or moe.drop_policy == "none"
+        train_mode = limited if same else read(DROPLESS)
     assert limited.routing is not None
     assert causal.routing is not None
     measures = asdict(causal.quality) | {

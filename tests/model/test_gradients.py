@@ -1,86 +1,134 @@
 """What trains the router: the task loss, the balance losses, or nothing, as declared."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from moe_core.model.config import MoEConfig, TransformerConfig
-from moe_core.model.moe_layer import RoutedLayer
+from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
 from moe_core.routing import registry
+from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing.router_net import ROUTER_NETS, RouterNet
+from moe_core.routing.strategy import RoutedLayer
 from moe_core.training.loop import auxiliary_losses
+from tests.conftest import HONEST, moe_of
 
-V = 30
+V, S = 30, 16
+TERMS = {
+    "switch": {"switch", "z"},
+    "bias": set(),
+    "rule": {"z"},
+    "own": {"own"},
+}
 
 
-def model_for(name: str, top_k: int) -> Transformer:
-    moe = MoEConfig(
-        strategy=name, num_experts=4, top_k=top_k, capacity_factor=1.0, drop_policy="position"
-    )
+def model_for(name: str, **moe: Any) -> Transformer:
     config = TransformerConfig(
-        dim=16, layers=2, heads=2, ffn_hidden=24, activation="swiglu", tied_head=True, moe=moe
+        dim=16,
+        layers=2,
+        heads=2,
+        ffn_hidden=24,
+        activation="swiglu",
+        tied_head=True,
+        moe=moe_of(name, **moe),
     )
     return build(config, torch.arange(1, V + 1), seed=0)
 
 
 def task_loss(model: Transformer) -> tuple[Tensor, list[RoutedLayer]]:
-    token_id_BS = torch.randint(V, (4, 17), generator=torch.Generator().manual_seed(0))
-    logits_BSV, layers = model(token_id_BS[:, :-1])
+    """With the noise of training."""
+    draw = torch.Generator().manual_seed(0)
+    token_id_BS = torch.randint(V, (4, S + 1), generator=draw)
+    logits_BSV, layers = model(token_id_BS[:, :-1], generator=draw)
     return cross_entropy(logits_BSV.flatten(0, 1), token_id_BS[:, 1:].flatten()), layers
 
 
+def auxiliary(name: str, layers: list[RoutedLayer]) -> dict[str, Tensor]:
+    return auxiliary_losses(registry.load(name), layers, None)
+
+
 def router_parameters(model: Transformer) -> dict[str, Tensor]:
-    return {n: p for n, p in model.named_parameters() if ".router." in n}
+    return {n: p for n, p in model.named_parameters() if "router" in n}
 
 
 def was_reached(parameter: Tensor) -> bool:
     return parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
 
 
-@pytest.mark.parametrize("name", registry.names())
-def test_every_parameter_learns_or_the_strategy_declares_why_not(name: str, top_k: int) -> None:
-    model = model_for(name, top_k)
+@pytest.mark.parametrize("name", HONEST)
+def test_every_parameter_learns_or_the_strategy_declares_why_not(name: str) -> None:
+    model = model_for(name, shared_hidden=8, jitter=0.1)
     loss, layers = task_loss(model)
-    balance, z = auxiliary_losses(layers)
-    (loss + 0.01 * balance + 0.001 * z).backward()
+    loss = loss + 0.01 * sum(auxiliary(name, layers).values())
+    loss.backward()
+    frozen = registry.declaration(name)["router_gradient"] == "none"
     routers = router_parameters(model)
-    assert bool(routers) == (registry.declaration(name)["router_gradient"] != "none")
     for parameter_name, parameter in model.named_parameters():
+        if frozen and parameter_name in routers:
+            assert parameter.grad is None, parameter_name
+            continue
         assert parameter.grad is not None, parameter_name
         rows = parameter.grad.flatten(1) if parameter_name in routers else parameter.grad.flatten()
         assert (rows.abs().sum(-1) > 0).all(), parameter_name
 
 
-@pytest.mark.parametrize("name", registry.names())
-def test_d2_task_loss_reaches_the_router_exactly_where_declared(name: str, top_k: int) -> None:
-    model = model_for(name, top_k)
+@pytest.mark.parametrize("net", ROUTER_NETS)
+@pytest.mark.parametrize("name", ["softk", "noisy_topk", "remoe", "coe", "sinkhorn"])
+def test_every_parameter_of_every_router_network_learns(name: str, net: RouterNet) -> None:
+    model = model_for(name, router=net)
     task_loss(model)[0].backward()
-    trained = registry.declaration(name)["router_gradient"] == "task"
     for parameter_name, parameter in router_parameters(model).items():
-        assert was_reached(parameter) == trained, parameter_name
+        assert was_reached(parameter), parameter_name
 
 
 @pytest.mark.parametrize("name", registry.names())
-def test_d1_balance_losses_alone_reach_every_router(name: str, top_k: int) -> None:
-    for which in (0, 1):
-        model = model_for(name, top_k)
-        loss = auxiliary_losses(task_loss(model)[1])[which]
-        if not registry.declaration(name)["reads_logits"]:
-            assert loss == 0.0
-            continue
-        assert isinstance(loss, Tensor)
-        loss.backward()
+def test_d2_task_loss_reaches_the_router_exactly_where_declared(name: str) -> None:
+    model = model_for(name)
+    task_loss(model)[0].backward()
+    declared = registry.declaration(name)
+    routers = router_parameters(model)
+    assert bool(routers) == declared["reads_logits"]
+    for parameter_name, parameter in routers.items():
+        assert was_reached(parameter) == (declared["router_gradient"] == "task"), parameter_name
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_d1_each_balance_loss_alone_reaches_every_router(name: str) -> None:
+    declared = registry.declaration(name)
+    terms = auxiliary(name, task_loss(model_for(name))[1])
+    trained = declared["router_gradient"] != "none"
+    assert terms.keys() == (TERMS[declared["balanced_by"]] if trained else set())
+    for term in terms:
+        model = model_for(name)
+        auxiliary(name, task_loss(model)[1])[term].backward()
         for parameter_name, parameter in router_parameters(model).items():
-            assert was_reached(parameter), parameter_name
+            if "noise" not in parameter_name:
+                assert was_reached(parameter), (term, parameter_name)
+
+
+@pytest.mark.parametrize("name", ["softk", "noisy_topk", "coe", "topk_hard"])
+@pytest.mark.parametrize("sequences", [None, 1, 2])
+def test_auxiliary_losses_are_means_over_layers_and_steps(name: str, sequences: int | None) -> None:
+    with torch.no_grad():
+        layers = task_loss(model_for(name))[1]
+    assert len(layers) == (4 if name == "coe" else 2)
+    terms = auxiliary_losses(registry.load(name), layers, sequences)
+    scope = S * (sequences or 4)
+    balance = [float(switch_loss(r.logits_TE, r.routing, scope)) for r in layers]
+    assert float(terms["switch"]) == pytest.approx(sum(balance) / len(balance))
+    z = [float(z_loss(r.logits_TE)) for r in layers]
+    assert float(terms["z"]) == pytest.approx(sum(z) / len(z))
 
 
 def test_d8_balance_loss_reads_load_before_dropping() -> None:
-    model = model_for("softk", 2)
-    layers = task_loss(model)[1]
+    layers = task_loss(model_for("softk"))[1]
     assert not all(layer.routing.kept_A.all() for layer in layers)
     everything = [
-        RoutedLayer(layer.routing.with_kept(torch.ones_like(layer.routing.kept_A)), layer.logits_TE)
+        replace(layer, routing=layer.routing.with_kept(torch.ones_like(layer.routing.kept_A)))
         for layer in layers
     ]
-    assert auxiliary_losses(layers) == auxiliary_losses(everything)
+    assert auxiliary("softk", layers) == auxiliary("softk", everything)

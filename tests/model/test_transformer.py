@@ -7,32 +7,34 @@ import pytest
 import torch
 from torch import Tensor
 
-from moe_core.model.config import MoEConfig, TransformerConfig
+from moe_core.model.config import TransformerConfig
 from moe_core.model.experts import Experts
+from moe_core.model.moe_layer import DROPLESS
 from moe_core.model.transformer import Transformer, build, rotary_angles, rotate
 from moe_core.routing import registry
+from moe_core.routing.router_net import ROUTER_NETS, RouterNet
+from tests.conftest import HONEST, moe_of
 
 COUNTS_V = torch.arange(1, 41)
 
 
 def config_for(
-    name: str | None, top_k: int = 2, experts: int = 8, **changes: Any
+    name: str | None,
+    top_k: int = 2,
+    experts: int = 8,
+    moe: dict[str, Any] | None = None,
+    **changes: Any,
 ) -> TransformerConfig:
-    moe = name and MoEConfig(
-        strategy=name,
-        num_experts=experts,
-        top_k=top_k,
-        capacity_factor=1.0,
-        drop_policy="position",
-    )
     shape: dict[str, Any] = {
         "dim": 48,
         "layers": 2,
         "heads": 2,
         "ffn_hidden": 80,
         "activation": "swiglu",
+        "tied_head": True,
     }
-    return TransformerConfig(**(shape | {"tied_head": True} | changes), moe=moe or None)
+    routing = moe_of(name, top_k=top_k, num_experts=experts, **moe or {}) if name else None
+    return TransformerConfig(**shape | changes, moe=routing)
 
 
 def parameters(config: TransformerConfig, seed: int = 0) -> dict[str, Tensor]:
@@ -57,7 +59,7 @@ def test_d17_each_expert_starts_as_a_dense_layer_would(experts: int, activation:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", HONEST)
 def test_one_seed_gives_shared_weights_to_every_strategy_and_to_dense(
     name: str, top_k: int, tied: bool
 ) -> None:
@@ -73,6 +75,8 @@ def test_one_seed_gives_shared_weights_to_every_strategy_and_to_dense(
         assert torch.equal(ours[parameter_name], dense[parameter_name])
     for parameter_name in ours.keys() & softk.keys():  # experts, and linear routers
         assert torch.equal(ours[parameter_name], softk[parameter_name])
+    routers = registry.declaration(name)["reads_logits"]
+    assert ("blocks.1.ffn.routers.0.weight_ED" in ours.keys() & softk.keys()) == routers
 
 
 @pytest.mark.parametrize("name", registry.names())
@@ -80,11 +84,56 @@ def test_seeds_layers_and_experts_differ_and_a_seed_repeats(name: str, top_k: in
     zero, again, one = (parameters(config_for(name, top_k), seed) for seed in (0, 0, 1))
     for parameter_name, weight in zero.items():
         assert torch.equal(weight, again[parameter_name])
-        assert torch.equal(weight, one[parameter_name]) == (weight.dim() == 1), parameter_name
-        if parameter_name.startswith("blocks.0") and weight.dim() > 1:
+        fixed = weight.dim() == 1 or "noise_router" in parameter_name
+        assert torch.equal(weight, one[parameter_name]) == fixed, parameter_name
+        if parameter_name.startswith("blocks.0") and not fixed:
             assert not torch.equal(weight, zero[parameter_name.replace(".0.", ".1.", 1)])
     w_in_EHD = zero["blocks.0.ffn.experts.w_in_EHD"]
     assert w_in_EHD.flatten(1).unique(dim=0).shape[0] == 8
+
+
+def test_steps_of_a_chain_start_from_routers_of_their_own() -> None:
+    chain = parameters(config_for("coe", 3))
+    routers = [chain[f"blocks.0.ffn.routers.{i}.weight_ED"] for i in range(3)]
+    for i in range(3):
+        assert not torch.equal(routers[i], routers[i - 1])
+
+
+@pytest.mark.parametrize("net", ROUTER_NETS)
+def test_noise_starts_with_one_scale_everywhere(net: RouterNet) -> None:
+    """softplus(0) = ln 2, whatever the token (arXiv 1701.06538, appendix A)."""
+    model = build(config_for("noisy_topk", moe={"router": net}), COUNTS_V, 0)
+    for layer in model(torch.arange(32).view(2, 16))[1]:
+        assert layer.context.noise_logits_TE is not None
+        assert layer.context.noise_logits_TE.shape == (32, 8)
+        assert not layer.context.noise_logits_TE.any()
+
+
+@pytest.mark.parametrize("net", ROUTER_NETS)
+def test_fresh_routers_choose_but_do_not_shout(net: RouterNet) -> None:
+    """Logits of unit order, sharper by cosine, so that no expert starts with all tokens."""
+    model = build(config_for("softk", moe={"router": net}), COUNTS_V, 0)
+    token_id_BS = torch.randint(40, (8, 32), generator=torch.Generator().manual_seed(0))
+    for layer in model(token_id_BS)[1]:
+        assert layer.logits_TE is not None
+        spread = float(layer.logits_TE.detach().std(1).mean())
+        assert 0.1 < spread < (10 if net == "cosine" else 1.5)
+        assert (layer.routing.load_E() > 0).all()
+
+
+@pytest.mark.parametrize("name", [n for n in registry.names() if registry.load(n).expert_std])
+def test_experts_of_another_deviation_are_the_only_difference(name: str) -> None:
+    k = registry.declaration(name)["min_top_k"]
+    ours = parameters(config_for(name, k, layers=1))
+    std = registry.load(name).expert_std
+    softk = parameters(config_for("softk", layers=1))
+    for parameter_name in ours.keys() & softk.keys():
+        weight = ours[parameter_name]
+        if ".experts." not in parameter_name:
+            assert torch.equal(weight, softk[parameter_name])
+            continue
+        assert std is not None
+        assert float(weight.std()) == pytest.approx(std(*weight.shape), rel=0.05)
 
 
 def test_tied_head_is_the_embedding() -> None:
@@ -124,7 +173,7 @@ def test_dense_feed_forward_is_its_formula(activation: str) -> None:
 
 
 def test_rotary_product_depends_on_the_offset_alone() -> None:
-    cos, sin = rotary_angles(12, 8, torch.device("cpu"))
+    cos, sin = rotary_angles(torch.arange(12), 8)
     q_D, k_D = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
     q_SD, k_SD = (rotate(v.expand(12, 8), cos, sin) for v in (q_D, k_D))
     product_SS = q_SD @ k_SD.T
@@ -137,7 +186,7 @@ def test_rotary_product_depends_on_the_offset_alone() -> None:
 
 
 def test_rotary_turns_each_pair_by_its_own_frequency() -> None:
-    cos, sin = rotary_angles(50, 6, torch.device("cpu"))
+    cos, sin = rotary_angles(torch.arange(50), 6)
     for pair in range(3):
         angle_S = torch.arange(50, dtype=torch.float64) * 10_000 ** (-2 * pair / 6)
         torch.testing.assert_close(cos[:, pair].double(), angle_S.cos(), atol=1e-5, rtol=0)
@@ -169,7 +218,7 @@ def attention_output(x_BSD: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("name", [None, "softk"])
+@pytest.mark.parametrize("name", [None, "softk", "position_hash", "hash"])
 @torch.no_grad()
 def test_model_is_its_formula_in_float64(name: str | None, tied: bool) -> None:
     model = build(config_for(name, tied_head=tied), COUNTS_V, 0)
@@ -180,18 +229,18 @@ def test_model_is_its_formula_in_float64(name: str | None, tied: bool) -> None:
         w_qkv, w_out = (weights[f"blocks.{index}.attention.{n}.weight"] for n in ("qkv", "out"))
         x_BSD = x_BSD + attention_output(rms_norm(x_BSD), w_qkv, w_out)
         ffn, x_TD = block.get_submodule("ffn"), rms_norm(x_BSD).flatten(0, 1).float()
-        y_TD = ffn(x_TD, token_id_BS.flatten(), 9, True)[0] if name else ffn(x_TD, [27])
+        place_T = torch.arange(9).repeat(3)
+        moe = (x_TD, token_id_BS.flatten(), place_T, 9, DROPLESS)
+        y_TD = ffn(*moe)[0] if name else ffn(x_TD, [27])
         x_BSD = x_BSD + y_TD.view_as(x_BSD)
     expected_BSV = rms_norm(x_BSD) @ weights["head.weight"].T
-    logits_BSV = model(token_id_BS, dropless=True)[0]
+    logits_BSV = model(token_id_BS, DROPLESS)[0]
     torch.testing.assert_close(logits_BSV.double(), expected_BSV, atol=1e-4, rtol=0)
 
 
 def test_random_drops_come_from_the_generator_that_was_handed_in() -> None:
-    moe = MoEConfig(
-        strategy="softk", num_experts=8, top_k=2, capacity_factor=0.5, drop_policy="random"
-    )
-    model = build(config_for(None).model_copy(update={"moe": moe}), COUNTS_V, 0)
+    config = config_for("softk", moe={"capacity_factor": 0.5, "drop_policy": "random"})
+    model = build(config, COUNTS_V, 0)
 
     def logits(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)

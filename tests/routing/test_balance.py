@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from moe_core.measure.metrics import load_cv
-from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing.balance import switch_loss, update_bias, z_loss
+from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.scores import LinearRouter
 
 
@@ -28,8 +29,13 @@ def skewed_router() -> tuple[LinearRouter, Tensor]:
     return router, x_TD
 
 
-def top2_load(logits_TE: Tensor) -> Tensor:
-    return logits_TE.topk(2).indices.flatten().bincount(minlength=logits_TE.shape[-1])
+def top2(logits_TE: Tensor) -> Routing:
+    chosen = logits_TE.topk(2)
+    return from_token_choice(chosen.indices, chosen.values.softmax(-1), logits_TE.shape[-1])
+
+
+def top2_cv(logits_TE: Tensor) -> float:
+    return load_cv(top2(logits_TE).load_E())
 
 
 def finite_difference(
@@ -56,8 +62,9 @@ def z_formula(logits_TE: np.ndarray) -> float:
 
 def test_d1_switch_loss_has_the_gradient_of_the_mean_probability_with_load_fixed() -> None:
     logits_TE = random_logits()
-    load_E = top2_load(logits_TE)
-    loss = switch_loss(logits_TE, load_E)
+    routing = top2(logits_TE)
+    load_E = routing.load_E()
+    loss = switch_loss(logits_TE, routing, len(logits_TE))
     assert loss.requires_grad
     (gradient_TE,) = torch.autograd.grad(loss, logits_TE)
     values = logits_TE.detach().double().numpy()
@@ -78,37 +85,83 @@ def test_z_loss_has_the_value_and_gradient_of_its_formula() -> None:
 
 
 @pytest.mark.parametrize("experts", [2, 8, 64])
+@pytest.mark.parametrize("sequences", [1, 3])
 def test_switch_loss_is_one_when_balanced_and_the_number_of_experts_when_collapsed(
-    experts: int,
+    experts: int, sequences: int
 ) -> None:
     balanced_TE = 9.0 * torch.eye(experts).repeat(3, 1)
-    load_E = torch.full((experts,), 3)
-    assert float(switch_loss(balanced_TE, load_E)) == pytest.approx(1, abs=1e-5)
+    scope = 3 * experts // sequences
+    routing = from_token_choice(balanced_TE.argmax(1, keepdim=True), torch.ones(9, 1), experts)
+    assert float(switch_loss(balanced_TE, routing, scope)) == pytest.approx(1, abs=1e-5)
     collapsed_TE = torch.zeros(30, experts).index_fill_(1, torch.tensor([0]), 50.0)
-    load_E = 30 * torch.eye(experts, dtype=torch.int64)[0]
-    assert float(switch_loss(collapsed_TE, load_E)) == pytest.approx(experts, rel=1e-5)
+    routing = from_token_choice(collapsed_TE.argmax(1, keepdim=True), torch.ones(30, 1), experts)
+    assert float(switch_loss(collapsed_TE, routing, 30 // sequences)) == pytest.approx(experts)
+
+
+@pytest.mark.parametrize("scope", [4, 8, 24])
+def test_switch_loss_of_a_scope_is_the_mean_of_its_groups(scope: int) -> None:
+    """Each group counts load and probability for itself (arXiv 2501.11873, section 3)."""
+    logits_TE = random_logits(24)
+    loss = switch_loss(logits_TE, top2(logits_TE), scope)
+    (gradient_TE,) = torch.autograd.grad(loss, logits_TE)
+    values = logits_TE.detach().double().numpy()
+    groups = [slice(start, start + scope) for start in range(0, 24, scope)]
+    loads = [np.bincount(values[g].argsort(1)[:, -2:].ravel(), minlength=4) for g in groups]
+
+    def formula(z_TE: np.ndarray) -> float:
+        terms = [switch_formula(z_TE[g], load) for g, load in zip(groups, loads, strict=True)]
+        return float(np.mean(terms))
+
+    assert loss.item() == pytest.approx(formula(values), abs=1e-6)
+    np.testing.assert_allclose(gradient_TE.numpy(), finite_difference(formula, values), atol=1e-7)
+
+
+def test_a_wide_scope_lets_sequences_specialise() -> None:
+    """Each of two sequences uses one expert of its own: balanced together, not apart."""
+    logits_TE = 30.0 * torch.eye(2).repeat_interleave(8, 0)
+    routing = from_token_choice(logits_TE.argmax(1, keepdim=True), torch.ones(16, 1), 2)
+    assert float(switch_loss(logits_TE, routing, 16)) == pytest.approx(1)
+    assert float(switch_loss(logits_TE, routing, 8)) == pytest.approx(2)
+
+
+def test_a_group_without_assignments_costs_nothing() -> None:
+    """A threshold may leave a sequence without any expert."""
+    logits_TE = random_logits(8)
+    routing = top2(logits_TE)
+    half = routing.where(routing.token_A < 4)
+    alone = switch_loss(logits_TE[:4], top2(logits_TE[:4]), 4)
+    torch.testing.assert_close(switch_loss(logits_TE, half, 4), alone / 2)
+
+
+def test_bias_rises_for_starved_experts_falls_for_crowded_ones_and_rests_at_the_mean() -> None:
+    bias_E = torch.tensor([0.0, 1.0, -1.0, 0.5])
+    kept = bias_E
+    for _ in range(2):
+        update_bias(bias_E, torch.tensor([0, 3, 9, 4]), 0.25)
+    assert bias_E is kept
+    assert bias_E.tolist() == [0.5, 1.5, -1.5, 0.5]
 
 
 def test_d1_descending_the_switch_loss_balances_a_skewed_router() -> None:
     router, x_TD = skewed_router()
     optimiser = torch.optim.SGD(router.parameters(), lr=0.3)
-    before = load_cv(top2_load(router(x_TD)))
+    before = top2_cv(router(x_TD))
     for _ in range(20):
         optimiser.zero_grad()
         logits_TE = router(x_TD)
-        switch_loss(logits_TE, top2_load(logits_TE)).backward()
+        switch_loss(logits_TE, top2(logits_TE), 256).backward()
         optimiser.step()
     assert before > 0.9
-    assert load_cv(top2_load(router(x_TD))) < 0.5 * before
+    assert top2_cv(router(x_TD)) < 0.5 * before
 
 
 def test_descending_the_z_loss_shrinks_logits_and_skew() -> None:
     router, x_TD = skewed_router()
     optimiser = torch.optim.SGD(router.parameters(), lr=0.01)
-    before, loss_before = load_cv(top2_load(router(x_TD))), z_loss(router(x_TD)).item()
+    before, loss_before = top2_cv(router(x_TD)), z_loss(router(x_TD)).item()
     for _ in range(20):
         optimiser.zero_grad()
         z_loss(router(x_TD)).backward()
         optimiser.step()
     assert z_loss(router(x_TD)).item() < 0.5 * loss_before
-    assert load_cv(top2_load(router(x_TD))) < before
+    assert top2_cv(router(x_TD)) < before

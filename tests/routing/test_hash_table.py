@@ -8,7 +8,7 @@ from torch import Tensor
 from moe_core.measure.metrics import load_cv
 from moe_core.routing import registry
 from moe_core.routing.strategies.hash import balanced_table
-from moe_core.routing.strategy import RouteContext
+from tests.routing.conftest import context_of
 
 
 def table_load(table_VK: Tensor, counts_V: Tensor, experts: int) -> Tensor:
@@ -74,7 +74,7 @@ def test_d6_hash_reads_the_token_id_and_not_the_position() -> None:
     token_id_T = torch.randint(20, (64,), generator=torch.Generator().manual_seed(0))
 
     def experts_of(ids_T: Tensor) -> list[list[int]]:
-        context = RouteContext(ids_T, 32, 4, 2, 1, table_VK)
+        context = context_of(64, token_id_T=ids_T, num_experts=4, table_VK=table_VK)
         routing = registry.load("hash").route(torch.empty(0), context)
         return routing.expert_A.view(-1, 2).tolist()
 

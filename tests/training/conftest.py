@@ -6,13 +6,11 @@ import pytest
 import torch
 
 from moe_core.corpus.batches import EvaluationWindows, TokenSplit, evaluation_windows
-from moe_core.model.config import MoEConfig, TransformerConfig
+from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
-from moe_core.routing import registry
 from moe_core.training.config import TrainingConfig
 from moe_core.training.loop import Trainer
-
-torch.set_num_threads(1)
+from tests.conftest import moe_of
 
 WORDS = ["the fox ", "a hare ", "ran home. ", "saw the sea. ", "was happy. ", "and ", "then "]
 ALPHABET = sorted({*"".join(WORDS)})
@@ -43,9 +41,6 @@ def model_of() -> Callable[..., Transformer]:
     """A tiny model; ``None`` for dense, keywords for the MoE configuration."""
 
     def make(strategy: str | None, seed: int = 0, **moe: Any) -> Transformer:
-        top_k = 1 if strategy and registry.declaration(strategy)["max_top_k"] == 1 else 2
-        routing: dict[str, Any] = {"num_experts": 4, "top_k": top_k, "capacity_factor": 1.25}
-        routing |= {"drop_policy": "position"} | moe
         config = TransformerConfig(
             dim=16,
             layers=2,
@@ -53,7 +48,7 @@ def model_of() -> Callable[..., Transformer]:
             ffn_hidden=16,
             activation="swiglu",
             tied_head=True,
-            moe=MoEConfig(strategy=strategy, **routing) if strategy else None,
+            moe=moe_of(strategy, **{"capacity_factor": 1.25} | moe) if strategy else None,
         )
         return build(config, COUNTS, seed)
 
@@ -75,6 +70,7 @@ def config_of() -> Callable[..., TrainingConfig]:
             "weight_decay": 0.1,
             "grad_clip": 1.0,
             "switch_coef": 0.01,
+            "balance_sequences": None,
             "z_coef": 0.001,
             "precision": "fp32",
             "compile": False,

@@ -100,6 +100,7 @@ def test_utilisation_above_one_stops(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("strategy", ["softk", "coe", "gshard"])
 @pytest.mark.parametrize(("factor", "most"), [(0.5, 1.0), (4.0, 2.0)])
 def test_flops_count_the_assignments_that_were_kept(
     trainer_of: TrainerOf,
@@ -108,8 +109,9 @@ def test_flops_count_the_assignments_that_were_kept(
     monkeypatch: pytest.MonkeyPatch,
     factor: float,
     most: float,
+    strategy: str,
 ) -> None:
-    trainer = trainer_of("softk", moe={"capacity_factor": factor})
+    trainer = trainer_of(strategy, moe={"capacity_factor": factor})
     step = trainer.step
 
     def timed_step(number: int) -> torch.Tensor:

@@ -20,16 +20,24 @@ def small_config() -> dict:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config |= {"scale": "quick", "device": "cpu"}
     config["corpus"]["source"], config["tokenizer"]["kind"] = "builtin", "char"
-    config["experiments"]["unified"] = {
-        "strategies": ["top1", "topk_hard", "softk", "hash", "expert_choice"],
-        "drop_policy": "position",
+    experiments = config["experiments"]
+    experiments["unified"] |= {
+        "strategies": ["top1", "softk", "expert_choice", "position_hash", "as_published_top1"],
+        "shared_expert": ["softk"],
     }
+    for name in ("capacity_sweep", "router_nets", "larger", "subword", "balance", "learning_rate"):
+        experiments[name]["strategies"] = ["softk"]
+    experiments["capacity_sweep"]["capacity_factors"] = [1.0, 1.25]
+    experiments["router_nets"]["routers"] = ["linear", "cosine"]
+    experiments["balance"]["switch_coefs"] = [0.0, 0.01]
+    config["tokenizer"]["bpe"]["vocab_size"] = 300
     config["corpus"]["builtin"]["stories"] = 200
     config["corpus"]["valid_fraction"] = config["corpus"]["test_fraction"] = 0.1
-    config["experiments"]["capacity"] |= {"num_experts": [8, 16], "capacity_factors": [1.0, 1.25]}
+    experiments["capacity"] |= {"num_experts": [8, 16], "capacity_factors": [1.0, 1.25]}
     scale = config["scales"]["quick"]
     scale["seeds"] = [0, 1]
-    scale["capacity_factors"] = [1.25]
+    scale["audit_trials"] = 8
+    scale["sweep"] = {"seeds": [0], "steps": 15, "timed": []}
     scale["model"] |= {"dim": 32, "layers": 1, "expert_hidden": 32}
     scale["training"] |= {
         "batch_size": 4,

@@ -1,17 +1,20 @@
 """Controls: the five strategies of the original study with their defects, and its measures.
 
 Facts are those of github.com/yuninxia/moe-routing-bench at bb9bb0b. All five fill slots over the
-flattened batch in batch order and start from experts that are far too weak; none is balanced.
+flattened batch in batch order (D18: group ``batch``), none is balanced (D1), and all start from
+experts that are far too weak (D17).
 """
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.strategies import softk
-from moe_core.routing.strategy import RouteContext, RoutedLayer, Strategy
+from moe_core.routing.strategy import RouteContext, RoutedLayer, Rule, Strategy
 
 BALANCE_WEIGHT = 0.01
 MOST_TOKENS = 64  # of an expert that chooses
@@ -20,9 +23,8 @@ MOST_TOKENS = 64  # of an expert that chooses
 def hard(logits_TE: Tensor, context: RouteContext) -> Routing:
     """The k largest logits. D3: with weight 1 each, not 1/k. D2: no gate, so no gradient."""
     expert_TK = logits_TE.topk(context.top_k).indices
-    return from_token_choice(
-        expert_TK, torch.ones_like(expert_TK, dtype=logits_TE.dtype), context.num_experts
-    )
+    weight_TK = logits_TE.new_ones(expert_TK.shape)
+    return from_token_choice(expert_TK, weight_TK, context.num_experts)
 
 
 def position_mod_experts(_: Tensor, context: RouteContext) -> Routing:
@@ -51,8 +53,26 @@ def expert_choice(logits_TE: Tensor, context: RouteContext) -> Routing:
     masked_TE = logits_TE.masked_fill(out_of_reach_TE, -math.inf)
     # stable, so that the phantoms are the first experts, mostly expert 0
     sorted_TE, expert_TE = masked_TE.sort(descending=True, stable=True)
-    weight_TK = sorted_TE[:, : context.top_k].softmax(-1)
-    return from_token_choice(expert_TE[:, : context.top_k], weight_TK, context.num_experts)
+    value_TK, expert_TK = sorted_TE[:, : context.top_k], expert_TE[:, : context.top_k]
+    return from_token_choice(expert_TK, value_TK.softmax(-1), context.num_experts)
+
+
+def renormalised(rule: Rule) -> Rule:
+    """The rule with the batch's slots filled, and what a token keeps scaled to a sum of 1.
+
+    So in the original's main and subword tables; in the others dropped weight is lost (D10). The
+    slots belong to the rule, so they hold under every drop policy, and where others are dropless.
+    """
+
+    def route(logits_TE: Tensor, context: RouteContext) -> Routing:
+        chosen = rule(logits_TE, context)
+        routing = limit_capacity(chosen, context.capacity, context.group_size, "position")
+        sum_T = routing.dense_TE().sum(1)
+        # nothing is left of some tokens, and of others a phantom
+        scale_T = sum_T.where(sum_T > 0, 1)
+        return replace(routing, weight_A=routing.weight_A / scale_T[routing.token_A])
+
+    return route
 
 
 def balance_loss(layers: list[RoutedLayer]) -> Tensor:
@@ -71,8 +91,7 @@ def balance_loss(layers: list[RoutedLayer]) -> Tensor:
 def xavier_of_stack(num_experts: int, fan_out: int, fan_in: int) -> float:
     """D17: deviation of torch's Xavier rule on a stack of matrices, stored E x fan-in x fan-out.
 
-    The rule takes E for the fan-out, fan-in for the fan-in, and multiplies both by the rest.
-    The original draws from the uniform distribution of this deviation.
+    It takes E for the fan-out and multiplies both fans by the last axis.
     """
     return math.sqrt(2 / (fan_out * (fan_in + num_experts)))
 
@@ -89,22 +108,18 @@ def load_cv(routing: Routing) -> float:
 
 
 def gate_entropy(routing: Routing) -> float:
-    """D9: mean over tokens of ``-sum w ln w``, nats, of the k weights: 0 where weights are 1."""
+    """D9: mean over tokens of ``-sum w ln w`` in nats, before slots are filled: 0 if w are 1."""
     return float(torch.special.entr(routing.weight_A.detach().double()).sum()) / routing.num_tokens
 
 
 def tokens_per_s(
     batch_tokens: int, evaluate_every: int, training_s: float, evaluation_s: float
 ) -> float:
-    """D7: steps between evaluations count twice, and the evaluation is timed with them.
-
-    training_s, evaluation_s: seconds of those steps, and of the evaluation that follows them.
-    """
+    """D7: the steps between two evaluations count twice, and the evaluation is timed with them."""
     step_s = (training_s + evaluation_s) / evaluate_every
     return batch_tokens * evaluate_every / step_s
 
 
-# D18 is group="batch": slots go to the first sequences of the batch.
 STRATEGY_TOP1 = Strategy(
     label="top-1, as published",
     source="the original study: argmax, weight 1, a router that never learns",
@@ -143,8 +158,10 @@ STRATEGY_SOFTK = Strategy(
     min_top_k=2,
     balanced_by="own",
     control=True,
-    fails=("balance_gradient",),
-    route=softk.route,
+    # slots are filled under drop policy "none" too
+    fails=("balance_gradient", "conservation"),
+    route=renormalised(softk.route),
+    decode=softk.route,
     loss=balance_loss,
     expert_std=xavier_of_stack,
 )
@@ -174,7 +191,7 @@ STRATEGY_EXPERT_CHOICE = Strategy(
     balanced_by="own",
     control=True,
     fails=("balance_gradient", "conservation"),
-    route=expert_choice,
+    route=renormalised(expert_choice),
     # what a decoder can use of it: 95 % of the published routing
     decode=softk.route,
     loss=balance_loss,

@@ -1,0 +1,1 @@
+"""Does a trained model keep what its strategy declares? Causality, gradients, conservation."""

@@ -1,0 +1,72 @@
+"""What trains the router: the task loss, the balance losses, or nothing, as declared.
+
+Each audit makes one pass of training, noise included, over token_id_BS with a float64 model.
+"""
+
+from copy import deepcopy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moe_core.audits.finding import Finding, of_verdicts
+from moe_core.model.moe_layer import TRAINING
+from moe_core.model.transformer import Transformer
+from moe_core.random_streams import stream
+from moe_core.routing.strategy import RoutedLayer, Strategy
+from moe_core.training.loop import auxiliary_losses
+
+
+def router_gradient(model: Transformer, token_id_BS: Tensor) -> Finding | None:
+    """Does the task loss reach each router parameter where that is declared, and only there?
+
+    None without routers. A router that nothing trains must not ask for a gradient either.
+    """
+    twin, strategy = deepcopy(model).train(), strategy_of(model)
+    parameters = router_parameters(twin)
+    if not parameters:
+        return None
+    if strategy.router_gradient == "none":
+        return of_verdicts([not parameter.requires_grad for parameter in parameters])
+    loss, _ = task_loss(twin, token_id_BS)
+    expected = strategy.router_gradient == "task"
+    return of_verdicts([reached == expected for reached in reaches(loss, parameters)])
+
+
+def balance_gradient(model: Transformer, token_id_BS: Tensor) -> Finding | None:
+    """Has each balance loss a gradient? Do they reach a router that they alone train?
+
+    A trial is one loss or, where the router is so declared, one parameter. None without losses.
+    """
+    twin, strategy = deepcopy(model).train(), strategy_of(model)
+    terms = auxiliary_losses(strategy, task_loss(twin, token_id_BS)[1], None)
+    passed = [term.requires_grad and bool(term.isfinite()) for term in terms.values()]
+    if strategy.router_gradient == "balance":
+        total = torch.stack(list(terms.values())).sum()
+        passed += reaches(total, router_parameters(twin))
+    return of_verdicts(passed) if passed else None
+
+
+def strategy_of(model: Transformer) -> Strategy:
+    """The strategy of all its layers."""
+    return model.moe_layers()[0].strategy
+
+
+def router_parameters(model: Transformer) -> list[nn.Parameter]:
+    """Those of the routers, and of the routers of noise."""
+    modules = [m for layer in model.moe_layers() for m in (layer.routers, layer.noise_router) if m]
+    return [parameter for module in modules for parameter in module.parameters()]
+
+
+def task_loss(model: Transformer, token_id_BS: Tensor) -> tuple[Tensor, list[RoutedLayer]]:
+    """Mean nats of each next token, and what was decided on the way."""
+    logits_BSV, layers = model(token_id_BS[:, :-1], TRAINING, stream(0, "audit noise"))
+    return F.cross_entropy(logits_BSV.flatten(0, 1), token_id_BS[:, 1:].flatten()), layers
+
+
+def reaches(loss: Tensor, parameters: list[nn.Parameter]) -> list[bool]:
+    """Of each parameter: is its gradient there, finite, and not zero?"""
+    if not loss.requires_grad:
+        return [False] * len(parameters)
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return [g is not None and bool(g.isfinite().all() and g.any()) for g in gradients]

@@ -1,0 +1,74 @@
+"""How verdicts of parts make that of the whole, against the definition."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moe_core.claims.judgement import HELD, Judgement, Verdict, all_hold, some_hold
+
+JUDGED = [v for v in Verdict if v is not Verdict.AWAITS]
+p_values = st.one_of(st.just(math.nan), st.floats(0, 1))
+judgements = st.lists(
+    st.builds(
+        Judgement, st.sampled_from(JUDGED), st.text("abc"), effect=st.floats(0, 9), p=p_values
+    ),
+    min_size=1,
+    max_size=5,
+)
+NEGATION = {v: v for v in JUDGED} | {
+    Verdict.REFUTED: Verdict.SUPPORTED,
+    Verdict.SUPPORTED: Verdict.REFUTED,
+    Verdict.EQUIVALENT: Verdict.REFUTED,
+}
+
+
+@given(judgements)
+def test_all_is_the_worst(parts):
+    found = all_hold(parts)
+    verdicts = {j.verdict for j in parts}
+    for verdict in ("REFUTED", "NOT TESTABLE", "INCONCLUSIVE", "SUPPORTED", "EQUIVALENT"):
+        if verdict in verdicts:
+            assert found.verdict == verdict
+            break
+    first = next(j for j in parts if j.verdict is found.verdict)
+    assert found.effect == first.effect
+    assert found.reason.endswith(first.reason)
+
+
+@given(judgements)
+def test_some_holds_where_not_all_fail(parts):
+    negated = [Judgement(NEGATION[j.verdict], "", p=j.p) for j in parts]
+    found, mirrored = some_hold(parts), all_hold(negated)
+    if found.verdict in (Verdict.NOT_TESTABLE, Verdict.INCONCLUSIVE):
+        # nothing holds and something is open; an untested part decides only where all are
+        assert mirrored.verdict in (Verdict.NOT_TESTABLE, Verdict.INCONCLUSIVE)
+        inconclusive = any(j.verdict is Verdict.INCONCLUSIVE for j in parts)
+        assert (found.verdict is Verdict.INCONCLUSIVE) == inconclusive
+    else:
+        assert NEGATION[found.verdict] is mirrored.verdict
+        assert found.p == pytest.approx(mirrored.p, nan_ok=True)
+
+
+@given(judgements)
+def test_p_of_a_conjunction(parts):
+    found = all_hold(parts)
+    refuting = [j.p for j in parts if j.verdict is Verdict.REFUTED and not math.isnan(j.p)]
+    every = [j.p for j in parts if not math.isnan(j.p)]
+    if found.verdict is Verdict.REFUTED:
+        expected = min(1.0, len(parts) * min(refuting)) if refuting else math.nan
+    else:
+        expected = max(every, default=math.nan)
+    assert found.p == pytest.approx(expected, nan_ok=True)
+
+
+def test_reasons_say_how_many_parts_agree():
+    good, bad = Judgement(Verdict.SUPPORTED, "a < b"), Judgement(Verdict.REFUTED, "c > d")
+    same = Judgement(Verdict.EQUIVALENT, "e ~ f")
+    assert all_hold([good, bad, good]).reason == "1 of 3: c > d"
+    assert all_hold([good, same]).reason == "all 2: a < b"
+    assert all_hold([bad]).reason == "1 of 1: c > d"
+    assert some_hold([bad, good, good]).reason == "2 of 3: a < b"
+    assert some_hold([bad, bad]).reason == "2 of 2: c > d"
+    assert {good.verdict, same.verdict} == {*HELD}
