@@ -6,7 +6,7 @@ VENV := .venv
 ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report test check fix env dev tex lock docs clean help
+.PHONY: report test check mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -29,6 +29,9 @@ check: dev ## Lint and types alone
 	snakemake --lint
 	mypy
 	lint-imports
+
+mutants: dev ## Plant the defects of tests/mutants/mutants.yaml; the tests must notice them
+	python tests/mutants/plant.py
 
 fix: dev ## Let the formatters have their way
 	ruff check --fix .

@@ -12,7 +12,7 @@ from workflow_scripts.command import parser, path_argument, run
 def refuse_breaches(audits: pd.DataFrame) -> None:
     """Raise StudyError with each audit that failed though it was declared to pass."""
     breaches = [
-        f"{row.strategy} {row.audit} ({row.router} router, rule to {row.mode}): "
+        f"{row.strategy} {row.audit} ({row.router} router, {row.mode} mode): "
         f"{row.failures}/{row.trials} failed"
         for row in audits[audits.declared & ~audits.passed].itertuples()
     ]

@@ -36,6 +36,7 @@ def main() -> None:
         grad_clip=1.0,
         switch_coef=0.01,
         z_coef=0.001,
+        balance_sequences=None,
         precision=spec.precision,
         compile=spec.compile,
         evaluate_every=steps,

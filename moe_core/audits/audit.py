@@ -84,7 +84,7 @@ def findings(trained: Transformer, token_id_NS: Tensor) -> Iterator[tuple[str, s
         found = gradient(trained, token_id_NS[:WIDE])
         if found is not None:
             yield name, "trained", "train", found
-    twin = skewed(trained, token_id_NS)
+    twin = skewed(trained, token_id_NS[:WIDE])
     for router, model in (("trained", trained), ("skewed", twin)):
         if model is None:
             continue

@@ -150,8 +150,6 @@ def renamed(layer: MoELayer) -> MoELayer:
     for tensor in (*twin.experts.parameters(), *states):
         tensor.copy_(tensor.roll(1, 0))
     twin.routers = nn.ModuleList(Renamed(router) for router in twin.routers)
-    if twin.noise_router is not None:
-        twin.noise_router = Renamed(twin.noise_router)
     if twin.table_VK is not None:
         twin.table_VK = (twin.table_VK + 1) % twin.config.num_experts
     return twin

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 # Audits run in float64. Rounding moves a logit by some 1e-13; a token that another one reaches
@@ -33,4 +32,4 @@ def of_verdicts(passed: list[bool]) -> Finding:
 
 def largest(difference: Tensor) -> Tensor:
     """Largest absolute entry of each row of the first axis."""
-    return torch.as_tensor(difference).abs().flatten(1).amax(1)
+    return difference.abs().flatten(1).amax(1)

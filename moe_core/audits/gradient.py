@@ -34,16 +34,16 @@ def router_gradient(model: Transformer, token_id_BS: Tensor) -> Finding | None:
 
 
 def balance_gradient(model: Transformer, token_id_BS: Tensor) -> Finding | None:
-    """Has each balance loss a gradient? Do they reach a router that they alone train?
+    """Does each balance loss reach the router? All of it, if they alone train it?
 
     A trial is one loss or, where the router is so declared, one parameter. None without losses.
     """
     twin, strategy = deepcopy(model).train(), strategy_of(model)
     terms = auxiliary_losses(strategy, task_loss(twin, token_id_BS)[1], None)
-    passed = [term.requires_grad and bool(term.isfinite()) for term in terms.values()]
+    parameters = router_parameters(twin)
+    passed = [any(reaches(term, parameters)) for term in terms.values()]
     if strategy.router_gradient == "balance":
-        total = torch.stack(list(terms.values())).sum()
-        passed += reaches(total, router_parameters(twin))
+        passed += reaches(torch.stack(list(terms.values())).sum(), parameters)
     return of_verdicts(passed) if passed else None
 
 
@@ -66,7 +66,12 @@ def task_loss(model: Transformer, token_id_BS: Tensor) -> tuple[Tensor, list[Rou
 
 def reaches(loss: Tensor, parameters: list[nn.Parameter]) -> list[bool]:
     """Of each parameter: is its gradient there, finite, and not zero?"""
-    if not loss.requires_grad:
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    if not (loss.requires_grad and learning):
         return [False] * len(parameters)
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return [g is not None and bool(g.isfinite().all() and g.any()) for g in gradients]
+    found = torch.autograd.grad(loss, learning, retain_graph=True, allow_unused=True)
+    gradient = dict(zip(learning, found, strict=True))
+    return [
+        g is not None and bool(g.isfinite().all() and g.any())
+        for g in map(gradient.get, parameters)
+    ]

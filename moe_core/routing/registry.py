@@ -74,13 +74,17 @@ def module_name(name: str) -> str:
 
 @cache
 def declaration(name: str) -> MappingProxyType[str, Any]:
-    """Literal keywords of the strategy's declaration, read from the source, not executed."""
+    """Literal keywords of the strategy's declaration, read from the source, not executed.
+
+    Raises ValueError where a strategy that is not causal has no rule for a decoder.
+    """
     stem, variable = _found()[name]
     keywords = _declarations(FOLDER / f"{stem}.py")[variable]
     literals = {str(k.arg): k.value for k in keywords if k.arg not in (None, *FUNCTIONS)}
-    return MappingProxyType(
-        DEFAULTS | {name: ast.literal_eval(value) for name, value in literals.items()}
-    )
+    declared = DEFAULTS | {name: ast.literal_eval(value) for name, value in literals.items()}
+    if not declared["causal"] and not any(k.arg == "decode" for k in keywords):
+        raise ValueError(f"{name}: causal=False needs decode=, the rule of a decoder")
+    return MappingProxyType(declared)
 
 
 @cache

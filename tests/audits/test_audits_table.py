@@ -55,8 +55,8 @@ def test_breaches_stop_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(StudyError) as error:
         table(tmp_path, monkeypatch, [HONEST, LEAK], [OPEN, UNMEASURED])
     assert str(error.value) == (
-        "audits: top1 suffix (skewed router, rule to train): 3/256 failed, "
-        "softk gradient (trained router, rule to train): 1/2 failed; "
+        "audits: top1 suffix (skewed router, train mode): 3/256 failed, "
+        "softk gradient (trained router, train mode): 1/2 failed; "
         "mend the strategy, or what its file declares"
     )
     assert not (tmp_path / "audits.csv").exists()

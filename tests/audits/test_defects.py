@@ -149,6 +149,14 @@ def thawed(_: pytest.MonkeyPatch) -> Transformer:
     return model
 
 
+def frozen(_: pytest.MonkeyPatch) -> Transformer:
+    """The router that the task should train asks for no gradient."""
+    model = trained("softk")
+    for layer in model.moe_layers():
+        layer.routers.requires_grad_(False)
+    return model
+
+
 def one_slot_more(routing: Routing, capacity: int, *rest: object) -> Routing:
     return limit_capacity(routing, capacity + 1, *rest)  # type: ignore[arg-type]
 
@@ -189,6 +197,10 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     "noise cut off": (with_rule(quiet_noise, "noisy_topk"), {("gradient", "train")}),
     "task trains the hard router": (with_rule(softk.route, "topk_hard"), {("gradient", "train")}),
     "frozen router thawed": (thawed, {("gradient", "train")}),
+    "router frozen": (
+        frozen,
+        {("gradient", "train"), ("balance_gradient", "train")},
+    ),
     "balance of counts": (balance_counts, {("balance_gradient", "train")}),
     "balance misses the router": (balance_misses, {("balance_gradient", "train")}),
     "doubled": (with_rule(doubled), CONSERVATION),
@@ -196,6 +208,10 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     "expert-major": (with_rule(expert_major), CONSERVATION),
     "expert by name": (with_rule(favourite_by_name), CONSERVATION),
     "negative": (with_rule(reweighted(torch.neg)), CONSERVATION),
+    "exploding gate": (
+        with_rule(reweighted(lambda w_A: w_A + (w_A - w_A.detach()).abs().sqrt())),
+        {("gradient", "train")},
+    ),
     "zero": (
         with_rule(reweighted(lambda w_A: w_A * (w_A > 0.4))),
         CONSERVATION,

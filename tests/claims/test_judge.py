@@ -128,6 +128,29 @@ def test_equivalent(world, gap, noise, verdict):
     assert (found.p < 0.05) == (verdict != "INCONCLUSIVE")
 
 
+def test_equivalence_is_two_one_sided_tests_at_five_percent(world):
+    softk, top1 = around(0.3), [0.3] * 5
+    world.add("softk", load_cv=softk).add("top1", load_cv=top1)
+    reach90, reach95 = (
+        stats.ttest_1samp(softk, 0.3).confidence_interval(level).high - 0.3
+        for level in (0.90, 0.95)
+    )
+    rule = EQUIVALENT | {"measure": "load_cv", "margin": (reach90 + reach95) / 2}
+    found = judged(rule, world)
+    assert found.verdict == "EQUIVALENT"
+    assert 0.025 < found.p < 0.05
+    assert judged(rule | {"margin": 0.99 * reach90}, world).verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_refutes_equivalence_is_tested_at_the_margin_it_passed(world, sign):
+    softk = [sign * x for x in around(0.3)]
+    world.add("softk", load_cv=softk).add("top1", load_cv=[0.0] * 5)
+    found = judged(EQUIVALENT | {"measure": "load_cv", "margin": 0.28}, world)
+    assert found.verdict == "REFUTED"
+    assert found.p == pytest.approx(stats.ttest_1samp(softk, sign * 0.28).pvalue)
+
+
 @pytest.mark.parametrize(
     ("band", "verdict"),
     [

@@ -37,6 +37,8 @@ def test_percentiles_of_two_arms_in_closed_form(gaps: list[float], low: float) -
     a_RM = [[0, gap] for gap in gaps]
     found = kendall_tau(a_RM, [[0, 1]] * len(gaps))
     assert (found.mean, found.low, found.high, found.n) == (1, low, 1, len(gaps))
+    mirrored = kendall_tau(a_RM, [[1, 0]] * len(gaps))
+    assert (mirrored.mean, mirrored.low, mirrored.high) == (-1, -1, -low)
 
 
 def test_paired_seeds_are_drawn_together_and_others_apart() -> None:

@@ -55,7 +55,6 @@ def shortened(windows: EvaluationWindows, count: int) -> EvaluationWindows:
         ("softk", "position"),
         ("softk", "random"),
         ("noisy_topk", "random"),
-        ("gshard", "position"),
         ("loss_free", "none"),
         ("expert_choice", "position"),
         ("remoe", "position"),
@@ -98,9 +97,8 @@ def test_batches_follow_the_seed_of_the_trainer(trainer_of: TrainerOf) -> None:
 def batches_of(trainer: Trainer) -> list[list[list[int]]]:
     """Inputs that the model reads in three steps."""
     seen: list[list[list[int]]] = []
-    trainer.model.embedding.register_forward_pre_hook(
-        lambda _, given: seen.append(given[0].tolist())
-    )
+    read = trainer.model.embedding.register_forward_pre_hook
+    read(lambda _, given: seen.append(given[0].tolist()))
     for step in range(3):
         trainer.step(step)
     return seen
@@ -133,12 +131,12 @@ def test_noise_is_drawn_anew_for_each_step_and_seed(trainer_of: TrainerOf) -> No
 def test_loss_falls(
     trainer_of: TrainerOf, windows: EvaluationWindows, strategy: str | None
 ) -> None:
-    trainer = trainer_of(strategy, steps=30, evaluate_every=10, learning_rate=2e-2)
+    trainer = trainer_of(strategy, steps=24, evaluate_every=8, learning_rate=3e-2)
     before = measure(trainer, windows).measures["loss"]
     rows = run(trainer, windows)
     assert before > 2.5  # about ln(18), a uniform guess
-    assert [row["step"] for row in rows] == [10, 20, 30]
-    assert [row["train_tokens"] for row in rows] == [10 * 128, 20 * 128, 30 * 128]
+    assert [row["step"] for row in rows] == [8, 16, 24]
+    assert [row["train_tokens"] for row in rows] == [8 * 128, 16 * 128, 24 * 128]
     assert rows[-1]["loss"] < 0.5 * before
     assert rows[-1]["train_loss"] < 0.6 * before
     assert rows[-1]["loss"] == measure(trainer, windows).measures["loss"]  # of the final weights
@@ -217,8 +215,8 @@ def test_optimiser_follows_the_schedule(trainer_of: TrainerOf, windows: Evaluati
 
 def by_hand(strategy: str, layers: list[RoutedLayer], scope: int) -> Tensor:
     """What is added to the task loss: 0.3 Switch, 0.05 z, and 1 of a strategy's own."""
-    if strategy == "remoe":
-        assert (own := registry.load(strategy).loss) is not None
+    own = registry.load(strategy).loss
+    if own is not None:
         return own(layers)
     total = 0.05 * sum(z_loss(r.logits_TE) for r in layers) / len(layers)
     if strategy == "sinkhorn":

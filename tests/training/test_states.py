@@ -50,7 +50,8 @@ def test_a_step_applies_the_update_of_the_strategy(trainer_of: TrainerOf, strate
         own = [dict(layer.states[0].named_buffers()) for layer in twin.model.moe_layers()]
         for layer, state in zip(trainer.layers, own, strict=True):
             layer.context.state.update(state)  # the twin's state, moved by the same decisions
-        assert (update := registry.load(strategy).update) is not None
+        update = registry.load(strategy).update
+        assert update is not None
         update(trainer.layers)
         after = states(trainer)
         for name, moved in states(twin).items():
@@ -114,11 +115,12 @@ def test_bias_halves_the_violation_at_about_equal_loss(
     """As published (arXiv 2408.15664, table 2), against the same router without any balancing."""
     rows = []
     for rate in (0.0, 0.02):
-        trainer = trainer_of("loss_free", steps=60, seed=1, moe={"bias_rate": rate})
+        moe = {"bias_rate": rate, "num_experts": 8}
+        trainer = trainer_of("loss_free", steps=60, moe=moe)
         for step in range(60):
             trainer.step(step)
         rows.append(measure(trainer, windows).measures)
     unbalanced, balanced = rows
-    assert unbalanced["max_vio"] > 0.3
+    assert unbalanced["max_vio"] > 0.6
     assert balanced["max_vio"] < 0.5 * unbalanced["max_vio"]
-    assert balanced["loss"] == pytest.approx(unbalanced["loss"], rel=0.03)
+    assert balanced["loss"] == pytest.approx(unbalanced["loss"], rel=0.05)
