@@ -46,13 +46,17 @@ class Arms:
             for strategy in experiment.strategies
             for factor in self.scale.capacity_factors
         ]
+        headline = [m for m in models if m.moe and m.moe.strategy in experiment.headline]
         models += [self.with_shared_expert(strategy) for strategy in experiment.shared_expert]
         # a dense model for each active width, so that no arm is compared with twice its FLOPs
         widths = {dense_width(model) for model in models}
         widths.add(shape.num_experts * shape.expert_hidden)
-        models += [self.dense(width) for width in sorted(widths)]
-        for model in models:
+        headline += [self.dense(width) for width in sorted(widths)]
+        for model in headline:
             yield from self.rows(model, self.scale.seeds)
+        for model in models:
+            if model not in headline:
+                yield from self.rows(model, self.scale.other_seeds)
 
     def capacity_sweep(self) -> Iterator[RunSpec]:
         """Capacity factors of trained routers."""

@@ -93,6 +93,9 @@ class UnifiedConfig(Strict):
     """Strategies x the scale's capacity factors and seeds, with dense models of equal size."""
 
     strategies: list[str] = Field(min_length=1, description="Strategies and controls to compare.")
+    headline: list[str] = Field(
+        description="Those of them to train on all seeds of the scale; the others on other_seeds."
+    )
     shared_expert: list[str] = Field(
         description="Those of them to train with a shared expert too, at equal active FLOPs."
     )
@@ -218,7 +221,12 @@ class Scale(Strict):
     """How much of everything."""
 
     smoke: bool = Field(description="Mark the report: too small for its ranking to mean a thing.")
-    seeds: list[NonNegativeInt] = Field(min_length=1, description="Paired seeds of each arm.")
+    seeds: list[NonNegativeInt] = Field(
+        min_length=1, description="Paired seeds of headline strategies and dense models."
+    )
+    other_seeds: list[NonNegativeInt] = Field(
+        min_length=1, description="Those of them for the other arms of the unified experiment."
+    )
     capacity_factors: list[PositiveFloat] = Field(
         min_length=1, description="cf of the unified experiment's arms."
     )
@@ -283,8 +291,10 @@ def _check_experiments(experiments: Experiments) -> None:
             "all of them are controls, so there is nothing to rank",
             f"strategies: {_list(ranked)}",
         )
-    for strategy in unified.shared_expert:
-        _one_of("experiments.unified.shared_expert", strategy, unified.strategies)
+    for name in ("headline", "shared_expert"):
+        for strategy in getattr(unified, name):
+            _one_of(f"experiments.unified.{name}", strategy, unified.strategies)
+        _distinct(f"experiments.unified.{name}", getattr(unified, name))
     for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
         name, _, axis = key.partition(".")
         _distinct(f"experiments.{key}", getattr(getattr(experiments, name), axis))
@@ -319,6 +329,14 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     shape, training = scale.model, scale.training
     _distinct(f"{key}.seeds", scale.seeds)
     _distinct(f"{key}.sweep.seeds", scale.sweep.seeds)
+    _distinct(f"{key}.other_seeds", scale.other_seeds)
+    for seed in scale.other_seeds:
+        if seed not in scale.seeds:
+            raise StudyError(
+                f"{key}.other_seeds",
+                f"{seed} has no dense model to be paired with",
+                f"allowed: {key}.seeds = {', '.join(map(str, scale.seeds))}",
+            )
     _distinct(f"{key}.capacity_factors", scale.capacity_factors)
     if shape.dim % 2:
         raise StudyError(f"{key}.model.dim", f"{shape.dim} is odd", "rotary positions need pairs")

@@ -54,6 +54,8 @@ def _type(annotation: Any) -> str:
         return ", ".join(f"`{a}`" for a in arguments)
     if origin is typing.Annotated:
         return _type(arguments[0]) + _bounds(list(arguments[1:]))
+    if origin is dict:
+        return f"{_type(arguments[1])} by name"
     if origin is list:
         return f"list of {_type(arguments[0])}"
     if origin in (types.UnionType, typing.Union):

@@ -9,9 +9,10 @@ from moe_core.provenance import write_atomic
 from moe_core.stats.bootstrap import bits_per_byte, bits_per_byte_difference
 from moe_core.stats.holm import holm
 from moe_core.stats.intervals import Interval, mean_interval
-from moe_core.stats.power import minimum_detectable_effect
+from moe_core.stats.power import minimum_detectable_effect, seeds_needed
 from workflow_scripts.command import parser, path_argument, run
 
+WANTED = 0.01  # bits per byte: the smallest effect of interest
 IDENTITY = [
     "strategy",
     "label",
@@ -117,6 +118,7 @@ def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories)
     return columns(name, found.interval) | {
         f"{name}_p": found.p_value,
         f"{name}_detectable": minimum_detectable_effect(spread, len(by_seed)),
+        f"{name}_seeds_for_{WANTED:g}": seeds_needed(spread, WANTED) if len(by_seed) > 1 else None,
     }
 
 

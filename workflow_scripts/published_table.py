@@ -11,9 +11,9 @@ PUBLISHED = "as_published_"
 DEFECTS = {
     "top1": "D1, D2, D17, D18",
     "topk_hard": "D1, D2, D3, D17, D18",
-    "softk": "D1, D17, D18",
+    "softk": "D1, D10, D17, D18",
     "hash": "D1, D6, D17, D18",
-    "expert_choice": "D1, D4, D5, D17, D18, D22",
+    "expert_choice": "D1, D4, D5, D10, D17, D18, D22",
 }
 
 

@@ -82,7 +82,7 @@ def declaration(name: str) -> MappingProxyType[str, Any]:
     keywords = _declarations(FOLDER / f"{stem}.py")[variable]
     literals = {str(k.arg): k.value for k in keywords if k.arg not in (None, *FUNCTIONS)}
     declared = DEFAULTS | {name: ast.literal_eval(value) for name, value in literals.items()}
-    if not declared["causal"] and not any(k.arg == "decode" for k in keywords):
+    if not declared.get("causal", True) and not any(k.arg == "decode" for k in keywords):
         raise ValueError(f"{name}: causal=False needs decode=, the rule of a decoder")
     return MappingProxyType(declared)
 

@@ -142,8 +142,8 @@ def test_d5_expert_choice_reads_later_tokens_and_other_sequences() -> None:
         changed_TE = over_batch(rule, before_TE).dense_TE() != over_batch(rule, after_TE).dense_TE()
         assert changed_TE[:watched].any()
     # ours stays within its sequence, and its decoder's rule within the past
-    theirs = by_sequence(other.route, before_TE), by_sequence(other.route, other_sequence_TE)
-    assert torch.equal(*(r.dense_TE()[:SEQUENCE] for r in theirs))
+    ours = (by_sequence(other.route, z_TE) for z_TE in (before_TE, other_sequence_TE))
+    assert torch.equal(*(routing.dense_TE()[:SEQUENCE] for routing in ours))
     assert other.decode is not None
     context = context_of(len(before_TE), SEQUENCE)
     context.state["threshold_E"] = torch.full((E,), 1 / E)

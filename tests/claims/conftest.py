@@ -52,6 +52,7 @@ class World:
         shared = np.array([np.random.default_rng(s).normal(0, self.shared_sd) for s in seeds])
         own = rng.normal(0, 1, len(seeds))
         own = noise * (own - own.mean()) / (own.std(ddof=1) if len(seeds) > 1 else 1.0)
+        experts = 1 if strategy == "dense" else 2
         for place, seed in enumerate(seeds):
             mean = bits + own[place] + shared[place] - shared.mean()
             nats_N = math.log(2) * self.bytes_N * (mean + self.hard_N)
@@ -62,7 +63,7 @@ class World:
             values = {k: v[place] if isinstance(v, list) else v for k, v in columns.items()}
             row = {"cell": cell, "run": run, "strategy": strategy, "seed": seed, "dim": dim}
             row |= {"capacity_factor": 1.25, "shared_hidden": 0, "num_experts": 8}
-            row |= {"dense_width": dense_width, "ffn_hidden": dense_width}
+            row |= {"dense_width": dense_width, "ffn_hidden": dense_width / experts}
             row |= {"bits_per_byte": mean, "perplexity": 2 ** (mean * BYTES_PER_TOKEN)}
             self.rows.setdefault(experiment, []).append(row | values)
         if audited:

@@ -101,10 +101,15 @@ def test_the_ratio_of_perplexities_is_their_difference_in_bits(world):
 
 
 def test_only_common_seeds_are_compared(world):
+    world.shared_sd = 0.1
     world.add("softk", load_cv=CV_A).add("top1", seeds=(4, 3, 7), load_cv=[0.58, 0.55, 9.0])
     found = estimate(world.evidence, "load_cv", A, less=B).interval
     assert found.n == 2
     assert found.mean == pytest.approx(np.mean([0.33 - 0.58, 0.30 - 0.55]))
+    bits = estimate(world.evidence, "bits_per_byte", A, less=B).interval
+    a, b = (world.evidence.values(arm, "bits_per_byte") for arm in (A, B))
+    assert bits.n == 2
+    assert bits.mean == pytest.approx((a[3] - b[3] + a[4] - b[4]) / 2)
     world.add("hash", seeds=(8, 9), load_cv=[0.1, 0.1])
     hashed = Arm(experiment="unified", strategy="hash")
     for measure in ("load_cv", "bits_per_byte"):

@@ -18,6 +18,10 @@ def test_filters_leave_one_cell(world):
     assert [*chosen.index] == [0, 1, 2, 3, 4]
     with pytest.raises(UntestableError, match="10 runs for one arm, softk"):
         world.evidence.runs(SOFTK)
+    # not even where each cell has seeds of its own
+    world.add("top1", jitter=0.0, seeds=(0, 1)).add("top1", jitter=0.1, seeds=(2, 3))
+    with pytest.raises(UntestableError, match="4 runs for one arm, top1"):
+        world.evidence.runs(Arm(experiment="unified", strategy="top1"))
 
 
 def test_extremes_are_of_what_the_values_leave_and_in_the_order_of_fields(world):

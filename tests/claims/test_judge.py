@@ -96,6 +96,7 @@ def test_p_values_are_those_of_the_test_behind_the_verdict(world):
         (less | {"least": 0.1}, "EQUIVALENT", max(p(-0.1, "greater"), p(0.1, "less"))),
         (same | {"margin": 0.1}, "EQUIVALENT", max(p(-0.1, "greater"), p(0.1, "less"))),
         (same | {"margin": 0.005}, "INCONCLUSIVE", p(-0.005, "greater")),
+        (same | {"margin": 0.002}, "INCONCLUSIVE", p(-0.002, "greater")),  # above one half
         (band | {"low": -0.1, "high": 0.2}, "SUPPORTED", p(-0.1)),
         (band | {"low": -0.2, "high": 0.05}, "SUPPORTED", p(0.05)),
         (band | {"high": 0.05}, "SUPPORTED", p(0.05)),
@@ -230,6 +231,20 @@ def test_concordant_measures(world):
         ("max_vio", "INCONCLUSIVE"),
     ]:
         assert judged(concordant(0.5, second={"measure": measure}), world).verdict == verdict
+
+
+def test_concordance_is_open_where_its_interval_holds_what_is_asked(world):
+    for rank, strategy in enumerate(["top1", "softk", "hash", "topk_hard"]):
+        swings = [x * rank for x in (1.0, -0.9, 0.55, -0.45, 0.1)]
+        world.add(strategy, load_cv=around(rank), max_vio=swings)
+    rule = concordant(0.5, second={"measure": "max_vio"})
+    above = judged(rule, world)
+    assert above.low < 0.5 < above.effect
+    for row in world.rows["unified"]:
+        row["max_vio"] *= -1
+    below = judged(rule | {"least": -0.5}, world)
+    assert below.effect < -0.5 < below.high
+    assert above.verdict == below.verdict == "INCONCLUSIVE"
 
 
 def test_concordant_experiments(world):

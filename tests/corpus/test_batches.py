@@ -105,6 +105,7 @@ def test_windows_against_a_slow_loop(lengths: list[int], seq_len: int, max_token
     assert windows.targets_NS.tolist() == targets
     assert windows.story_NS.tolist() == stories
     assert windows.stories == whole
+    assert windows.bytes_per_story.tolist() == [10 * n for n in lengths[:whole]]
     assert windows.bytes == size
 
 

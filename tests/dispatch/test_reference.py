@@ -89,6 +89,18 @@ def test_experts_see_their_kept_assignments_once_in_token_order(routing: Routing
     assert torch.equal(seen_TE, dense_TE)
 
 
+@given(routing=routings(), seed=st.integers(0, 99))
+def test_a_part_of_a_routing_forgets_the_rest(routing: Routing, seed: int) -> None:
+    """Unlike dropping, which leaves load as it was."""
+    mask_A = torch.rand(routing.kept_A.shape, generator=torch.Generator().manual_seed(seed)) < 0.5
+    part, dropped = routing.where(mask_A), routing.with_kept(routing.kept_A & mask_A)
+    assert torch.equal(part.dense_TE(), dropped.dense_TE())
+    assert (part.num_tokens, part.num_experts) == (routing.num_tokens, routing.num_experts)
+    load = routing.expert_A[mask_A].bincount(minlength=routing.num_experts)
+    assert part.load_E().tolist() == load.tolist()
+    assert dropped.load_E().tolist() == routing.load_E().tolist()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_combine_keeps_the_precision_of_the_experts(dtype: torch.dtype) -> None:
     y_AD = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=dtype)
