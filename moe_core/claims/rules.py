@@ -168,6 +168,6 @@ def _filled(value: Any, strategy: str) -> Any:
         return value if value.strategy else value.of(strategy)
     if isinstance(value, list):
         return [_filled(v, strategy) for v in value]
-    if isinstance(value, Strict) and not isinstance(value, (Selection, Order)):
+    if isinstance(value, Strict):
         return value.model_copy(update={k: _filled(v, strategy) for k, v in value})
     return value

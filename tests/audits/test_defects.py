@@ -11,7 +11,7 @@ import moe_core.model.moe_layer
 import moe_core.training.loop
 from moe_core.audits.audit import SEQUENCE, audit
 from moe_core.audits.finding import TOLERANCE
-from moe_core.audits.invariances import invariance
+from moe_core.audits.invariances import BETWEEN_SEQUENCES, invariance
 from moe_core.audits.routers import exact
 from moe_core.dispatch.reference import dispatch
 from moe_core.model.moe_layer import CAUSAL, TRAINING
@@ -19,6 +19,7 @@ from moe_core.model.transformer import Transformer
 from moe_core.routing.balance import switch_loss
 from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing
+from moe_core.routing.scores import MlpRouter
 from moe_core.routing.strategies import noisy_topk, softk, top1
 from moe_core.routing.strategy import RouteContext, Rule
 from tests.audits.conftest import breaches, ruled, sequences, trained
@@ -61,6 +62,16 @@ def centred(logits_TE: Tensor, context: RouteContext) -> Routing:
     z_GSE = logits_TE.unflatten(0, (-1, context.group_size))
     centred_GSE = z_GSE - z_GSE.mean(1, keepdim=True)
     return softk.route(centred_GSE.flatten(0, 1), context)
+
+
+def test_every_sequence_is_a_trial_among_its_neighbours() -> None:
+    def batch_read(logits_TE: Tensor, context: RouteContext) -> Routing:
+        return softk.route(logits_TE - logits_TE.mean(0), context)
+
+    model = ruled(exact(trained("softk")), route=batch_read)
+    for name in BETWEEN_SEQUENCES[:2]:  # a mean does not see order
+        found = invariance(name, model, TRAINING, sequences(16, 10))
+        assert (found.failures, found.trials) == (16, 16)
 
 
 def reweighted(change: Callable[[Tensor], Tensor], rule: Rule = softk.route) -> Rule:
@@ -141,6 +152,17 @@ def balance_misses(patch: pytest.MonkeyPatch) -> Transformer:
     return model
 
 
+def balance_misses_a_part(patch: pytest.MonkeyPatch) -> Transformer:
+    """The first matrix of a router that balance losses alone train is cut off."""
+    model = trained("topk_hard", router="mlp")
+
+    def logits(self: MlpRouter, x_TD: Tensor) -> Tensor:
+        return x_TD @ self.hidden_DD.detach().T @ self.weight_ED.T
+
+    patch.setattr(MlpRouter, "logits", logits)
+    return model
+
+
 def thawed(_: pytest.MonkeyPatch) -> Transformer:
     """The router that nothing should train learns."""
     model = trained("frozen_router")
@@ -180,11 +202,10 @@ def undropped(x_TD: Tensor, routing: Routing, experts: Callable[..., Tensor]) ->
     return dispatch(x_TD, routing.with_kept(torch.ones_like(routing.kept_A)), experts)
 
 
-BETWEEN = {"neighbours", "batch_of_one", "permuted_rows"}
 BOTH = ("train", "decode")
 CONSERVATION = {("conservation", mode) for mode in BOTH}
 DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
-    "neighbour": (with_rule(neighbour_read), {(a, m) for a in BETWEEN for m in BOTH}),
+    "neighbour": (with_rule(neighbour_read), {(a, m) for a in BETWEEN_SEQUENCES for m in BOTH}),
     "whole sequence": (
         with_rule(centred),
         {("suffix", "train"), ("suffix", "decode"), ("decoding", "decode")},
@@ -203,6 +224,7 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     ),
     "balance of counts": (balance_counts, {("balance_gradient", "train")}),
     "balance misses the router": (balance_misses, {("balance_gradient", "train")}),
+    "balance misses a part": (balance_misses_a_part, {("balance_gradient", "train")}),
     "doubled": (with_rule(doubled), CONSERVATION),
     "lost": (with_rule(lost), CONSERVATION),
     "expert-major": (with_rule(expert_major), CONSERVATION),

@@ -94,7 +94,7 @@ def test_every_arm_of_a_claim_is_one_cell_of_the_study(planned, name):
             rows = planned.runs(arm)
             cells.append(rows.cell.iloc[0])
             if arm.minus_dense:
-                assert (planned.runs(planned.dense(arm)).index == rows.index).all()
+                assert {*rows.index} <= {*planned.runs(planned.dense(arm)).index}
         if not isinstance(leaf, Concordant):
             assert len({*cells}) == len(cells), f"{leaf} compares an arm with itself"
 

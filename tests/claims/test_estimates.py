@@ -4,6 +4,7 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -65,14 +66,14 @@ def test_bits_per_byte_are_those_of_the_stories_and_the_summary(world):
     assert found.interval.mean == pytest.approx(-0.05)
     assert found.interval.low < -0.05 < found.interval.high < 0
     # every story has the same gap, so that seeds alone vary and t is exact
-    values = world.evidence.values
-    gaps = [values(A, "bits_per_byte")[s] - values(B, "bits_per_byte")[s] for s in range(5)]
+    a, b = (world.evidence.values(arm, "bits_per_byte") for arm in (A, B))
+    gaps = [a[seed] - b[seed] for seed in range(5)]
     ends = stats.ttest_1samp(gaps, 0).confidence_interval()
     assert (found.interval.low, found.interval.high) == pytest.approx((ends.low, ends.high))
     assert found.p_at(-0.06) == pytest.approx(stats.ttest_1samp(gaps, -0.06).pvalue)
     alone = estimate(world.evidence, "bits_per_byte", A)
     assert alone.interval.mean == pytest.approx(1.20)
-    assert alone.seed_sd == pytest.approx(np.std([*values(A, "bits_per_byte").values()], ddof=1))
+    assert alone.seed_sd == pytest.approx(np.std([*a.values()], ddof=1))
 
 
 def test_stories_widen_the_interval(world):
@@ -85,6 +86,17 @@ def test_stories_widen_the_interval(world):
             world.stories[run] = stories.assign(nats=stories.nats + noise_N)
     wide = estimate(world.evidence, "bits_per_byte", A, less=B).interval
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+
+
+def test_arms_that_read_different_stories_are_not_compared(world):
+    world.add("softk").add("top1")
+    extra = pd.DataFrame({"story": [999], "bytes": [100], "nats": [50.0]})
+    for run, stories in world.stories.items():
+        if "top1" in run:
+            world.stories[run] = pd.concat([stories, extra])
+    for pair in [(A, B), (B, A)]:
+        with pytest.raises(UntestableError, match="were tested on different stories"):
+            estimate(world.evidence, "bits_per_byte", pair[0], less=pair[1])
 
 
 def test_the_ratio_of_perplexities_is_their_difference_in_bits(world):

@@ -287,12 +287,12 @@ def test_order_without_an_arm_is_refuted_by_the_others_or_not_testable(world):
 
 EACH = {
     "strategies": ["softk", "hash", "topk_hard"],
-    "holds": {"kind": "less", "smaller": {"experiment": "unified"}, "larger": TOP1},
+    "holds": LESS | {"smaller": {"experiment": "unified"}, "measure": "load_cv", "least": 0.01},
 }
 
 
 @pytest.mark.parametrize(
-    ("bits", "each", "some"),
+    ("loads", "each", "some"),
     [
         ((1.1, 1.1, 1.1), "SUPPORTED", "SUPPORTED"),
         ((1.1, 1.3, 1.3), "REFUTED", "SUPPORTED"),
@@ -306,11 +306,11 @@ EACH = {
         ((1.193, None, 1.3), "REFUTED", "INCONCLUSIVE"),
     ],
 )
-def test_each_and_some(world, bits, each, some):
-    world.add("top1", 1.2, 0.003)
-    for strategy, mean in zip(EACH["strategies"], bits, strict=True):
+def test_each_and_some(world, loads, each, some):
+    world.add("top1", load_cv=1.2)
+    for strategy, mean in zip(EACH["strategies"], loads, strict=True):
         if mean is not None:
-            world.add(strategy, mean, 0.004)
+            world.add(strategy, load_cv=around(mean))
     assert judged(EACH | {"kind": "each"}, world).verdict == each
     assert judged(EACH | {"kind": "some"}, world).verdict == some
 

@@ -56,10 +56,17 @@ def test_declarations_are_read_without_importing_torch() -> None:
 
 def test_a_strategy_is_a_file(folder: Path) -> None:
     (folder / "_private.py").write_text("")
-    (folder / "wanderer.py").write_text("STRATEGY = Strategy(label='w', causal=False, route=f)\n")
+    source = "STRATEGY = Strategy(label='w', causal=False, route=f, decode=g)\n"
+    (folder / "wanderer.py").write_text(source)
     assert registry.names() == ("wanderer",)
     assert registry.declaration("wanderer")["label"] == "w"
     assert registry.declaration("wanderer")["causal"] is False
+
+
+def test_a_strategy_that_looks_ahead_has_a_rule_for_a_decoder(folder: Path) -> None:
+    (folder / "prophet.py").write_text("STRATEGY = Strategy(label='p', causal=False, route=f)\n")
+    with pytest.raises(ValueError, match=r"^prophet: causal=False needs decode="):
+        registry.declaration("prophet")
 
 
 def test_a_file_may_declare_several(folder: Path) -> None:
