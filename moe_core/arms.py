@@ -97,7 +97,7 @@ class Arms:
             yield from self.sweep(model, tokens=self.subword_tokens)
 
     def balance(self) -> Iterator[RunSpec]:
-        """The weight of the Switch loss, its scope, a bias instead of it, and jitter."""
+        """The weight of the Switch loss and its scope; a bias, or jitter, instead of it."""
         experiment = self.config.experiments.balance
         for strategy in experiment.strategies:
             usual = self.model(strategy)
@@ -108,7 +108,7 @@ class Arms:
             for rate in experiment.bias_rates:
                 yield from self.sweep(self.model(strategy, bias_rate=rate), switch_coef=0.0)
             for jitter in experiment.jitters:
-                yield from self.sweep(self.model(strategy, jitter=jitter))
+                yield from self.sweep(self.model(strategy, jitter=jitter), switch_coef=0.0)
 
     def learning_rate(self) -> Iterator[RunSpec]:
         """The same factors on each arm's own rate, on tuning seeds."""

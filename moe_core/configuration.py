@@ -142,7 +142,9 @@ class BalanceConfig(Strict):
     bias_rates: list[PositiveFloat] = Field(
         description="Steps of a bias that replaces the Switch loss."
     )
-    jitters: list[PositiveFloat] = Field(description="Jitters of the router's input.")
+    jitters: list[PositiveFloat] = Field(
+        description="Jitters of the router's input instead of the Switch loss."
+    )
 
 
 class LearningRateConfig(Strict):

@@ -52,6 +52,7 @@ def test_default_configuration_loads_under_each_scale(scale: str) -> None:
     chosen = DEFAULT["scales"][scale]
     unified = DEFAULT["experiments"]["unified"]
     factors = chosen["capacity_factors"]
+    headline = len(unified["headline"]) * len(factors)
     arms = len(unified["strategies"]) * len(factors) + len(unified["shared_expert"])
     specs = [study.runs[run] for run in study.unified]
     dense = {s.model.ffn_hidden for s in specs if s.model.moe is None}
@@ -59,7 +60,8 @@ def test_default_configuration_loads_under_each_scale(scale: str) -> None:
     # top-1 needs a dense model of its own FLOPs; experts that choose take cf * K a token
     filled = {round(hidden * top_k * factor) for factor in factors}
     assert dense == {hidden, hidden * top_k, hidden * chosen["model"]["num_experts"]} | filled
-    assert len(study.unified) == (arms + len(dense)) * len(chosen["seeds"])
+    on_all_seeds = (headline + len(dense)) * len(chosen["seeds"])
+    assert len(study.unified) == on_all_seeds + (arms - headline) * len(chosen["other_seeds"])
     assert [*study.capacity] == DEFAULT["experiments"]["capacity"]["num_experts"]
 
 
@@ -120,7 +122,7 @@ def test_d10_arms_of_the_balance_experiment_change_one_thing_each() -> None:
         frozenset({"switch_coef"}),
         frozenset({"balance_sequences"}),
         frozenset({"bias_rate", "switch_coef"}),  # a bias instead of the loss
-        frozenset({"jitter"}),
+        frozenset({"jitter", "switch_coef"}),
     }
 
 
@@ -231,6 +233,7 @@ def test_a_run_that_two_experiments_share_appears_once() -> None:
         scale = config["scales"][SCALE]
         config["experiments"]["unified"] |= {
             "strategies": ["softk"],
+            "headline": ["softk"],
             "shared_expert": [],
             "drop_policy": "none",
         }
@@ -284,17 +287,24 @@ def test_seeds_leave_the_other_runs_as_they_are() -> None:
     assert {*before.runs} < {*more.runs}
     assert {more.runs[r].seed for r in {*more.runs} - {*before.runs}} == {11}
     assert more.shapes == before.shapes
-    fewer = with_value(f"scales.{SCALE}.seeds", seeds[:1])
+    fewer = with_value(f"scales.{SCALE}.other_seeds", seeds[:1])
     assert {*fewer.runs} < {*before.runs}
 
 
 def test_seeds_are_paired() -> None:
     study = load_study(DEFAULT)
+    chosen, headline = DEFAULT["scales"][SCALE], DEFAULT["experiments"]["unified"]["headline"]
     by_arm: dict[str, list[int]] = {}
-    for name in study.unified:
-        spec = study.runs[name]
+    for spec in rows(study, "unified"):
         by_arm.setdefault(canonical(spec.model), []).append(spec.seed)
-    assert all(seeds == DEFAULT["scales"][SCALE]["seeds"] for seeds in by_arm.values())
+    for spec in rows(study, "unified"):
+        moe = spec.model.moe
+        on_all = moe is None or (moe.strategy in headline and not moe.shared_hidden)
+        wanted = chosen["seeds"] if on_all else chosen["other_seeds"]
+        assert by_arm[canonical(spec.model)] == wanted
+    # every seed of an arm has a dense model of its active width
+    dense = {(s.model.ffn_hidden, s.seed) for s in rows(study, "unified") if s.model.moe is None}
+    assert {(dense_width(s.model), s.seed) for s in rows(study, "unified")} <= dense
 
 
 # ---------------------------------------------------------------- mistakes
@@ -347,6 +357,12 @@ UNIFIED = "experiments.unified"
         (put(f"{MODEL}.top_k", 9), f"{MODEL}.top_k", ["9", "num_experts = 8", "1 to 8"]),
         (put(f"{MODEL}.top_k", 1), f"{MODEL}.top_k", ["too few for strategy", "2 or more"]),
         (put(f"{UNIFIED}.shared_expert", ["top2"]), f"{UNIFIED}.shared_expert", ["'top2'"]),
+        (put(f"{UNIFIED}.headline", ["sofk"]), f"{UNIFIED}.headline", ["mean 'softk'"]),
+        (
+            put(f"scales.{SCALE}.other_seeds", [0, 7]),
+            f"scales.{SCALE}.other_seeds",
+            ["7", "dense", "0, 1, 2"],
+        ),
         (
             put("experiments.learning_rate.factors", [1.0, 2.0]),
             "experiments.learning_rate.factors",

@@ -3,12 +3,12 @@
 import math
 from dataclasses import astuple, replace
 
+from moe_core.claims.concordance import concordance
 from moe_core.claims.estimates import Estimate, estimate
 from moe_core.claims.evidence import Evidence, UntestableError
-from moe_core.claims.judgement import Judgement, Verdict, all_hold, some_hold
+from moe_core.claims.judgement import LEVEL, Judgement, Verdict, all_hold, some_hold
 from moe_core.claims.rules import Concordant, Equivalent, Leaf, Less, Rule, Some, Within
 from moe_core.stats.equivalence import equivalent
-from moe_core.stats.ranking import kendall_tau
 
 SMALLEST_EFFECT = 0.01  # bits per byte
 
@@ -23,7 +23,7 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
     interval lies beyond it.
     Within: SUPPORTED where the 95 % interval lies in the band, REFUTED where it lies outside.
     Concordant: SUPPORTED where the interval of tau lies at what is asked or above, REFUTED where
-    it lies below.
+    it lies below, and where so many pairs of strategies are surely alike, or exchanged.
     Else INCONCLUSIVE, or NOT TESTABLE where the tables cannot speak of an arm.
     """
     if not isinstance(rule, Leaf):
@@ -90,30 +90,26 @@ def _within(rule: Within, evidence: Evidence) -> Judgement:
     elif found.interval.high < low or high < found.interval.low:
         verdict, p = Verdict.REFUTED, found.p_at(low if found.interval.high < low else high)
     asked = f"{low:g} to {high:g}"
+    if len(ends) == 1:
+        asked = f"{high:g} or less" if rule.low is None else f"{low:g} or more"
     return _judgement(verdict, found, p, asked)
 
 
 def _concordant(rule: Concordant, evidence: Evidence) -> Judgement:
-    columns = [
-        [evidence.values(selection.arms.of(name), selection.measure) for name in rule.strategies]
-        for selection in (rule.first, rule.second)
-    ]
-    seeds = sorted(set.intersection(*({*values} for side in columns for values in side)))
-    if not seeds:
-        raise UntestableError("the arms have no seed in common")
-    first_RM, second_RM = ([[v[s] for v in side] for s in seeds] for side in columns)
-    tau = kendall_tau(first_RM, second_RM)
-    verdict = Verdict.INCONCLUSIVE
-    if tau.low >= rule.least:
+    found = concordance(rule, evidence)
+    tau, least = found.tau, rule.least - 1e-9  # tau is a fraction in floating point
+    verdict, p = Verdict.INCONCLUSIVE, found.p_alike
+    if tau.low >= least and p <= LEVEL:
         verdict = Verdict.SUPPORTED
-    elif tau.high < rule.least:
-        verdict = Verdict.REFUTED
-    sides = " and ".join(f"{s.measure} ({s.arms.experiment})" for s in (rule.first, rule.second))
-    reason = (
-        f"Kendall's tau of {len(rule.strategies)} strategies by {sides}: "
-        f"{_text(tau.mean, tau.low, tau.high)}, asked {rule.least:g} or more"
+    elif tau.high < least and found.p_unlike <= LEVEL:
+        verdict, p = Verdict.REFUTED, found.p_unlike
+    sides = " and ".join(f"{s.measure} ({s.arms.settings()})" for s in (rule.first, rule.second))
+    text = _text(tau.mean, tau.low, tau.high)
+    reason = f"Kendall's tau of {len(rule.strategies)} strategies by {sides}: {text}"
+    asked = f"asked {rule.least:g} or more, surely (p = {p:.2g})"
+    return Judgement(
+        verdict, f"{reason}, {asked}", tau.mean, tau.low, tau.high, "ratio", tau.n, p=p
     )
-    return Judgement(verdict, reason, tau.mean, tau.low, tau.high, "ratio", tau.n)
 
 
 def _p_equivalent(found: Estimate, margin: float) -> float:

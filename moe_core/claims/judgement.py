@@ -19,6 +19,7 @@ class Verdict(StrEnum):
 
 # from the worst for a claim whose parts must all hold to the best
 ORDER = list(Verdict)
+LEVEL = 0.05
 HELD = (Verdict.SUPPORTED, Verdict.EQUIVALENT)
 
 
@@ -27,7 +28,8 @@ class Judgement:
     """A verdict with its reason and the effect that it rests on.
 
     unit: as in moe_core.figures.typeset. n: paired seeds; 1 for a timing. p: of the test behind
-    the verdict, nan where there is none.
+    the verdict, nan where there is none. share: of a composed rule, how many parts gave the
+    verdict; all else is of the first of them.
     """
 
     verdict: Verdict
@@ -39,6 +41,7 @@ class Judgement:
     n: int = 0
     minimum_detectable_effect: float = math.nan
     p: float = math.nan
+    share: str = ""
 
 
 def all_hold(parts: Sequence[Judgement]) -> Judgement:
@@ -70,7 +73,7 @@ def some_hold(parts: Sequence[Judgement]) -> Judgement:
 
 
 def _decided(by: Judgement, share: str, p: float) -> Judgement:
-    return replace(by, reason=f"{share}: {by.reason}", p=p)
+    return replace(by, share=share, p=p)
 
 
 def _largest(parts: Sequence[Judgement]) -> float:

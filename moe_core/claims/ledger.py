@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from moe_core.claims.evidence import Evidence
 from moe_core.claims.judge import judge
-from moe_core.claims.judgement import Judgement, Verdict
+from moe_core.claims.judgement import LEVEL, Judgement, Verdict
 from moe_core.claims.schema import Claim
 from moe_core.stats.holm import holm
 
 CONCLUSIVE = (Verdict.SUPPORTED, Verdict.EQUIVALENT, Verdict.REFUTED)
-LEVEL = 0.05
 
 
 def judge_claims(
@@ -34,6 +33,8 @@ def _judged(claim: Claim, evidence: Evidence, smoke: bool) -> Judgement:
     if claim.rule is None:
         return Judgement(Verdict.AWAITS, f"awaits: {claim.awaits}")
     found = judge(claim.rule, evidence)
+    if found.share:
+        found = replace(found, reason=f"{found.share}: {found.reason}")
     if smoke:
         reason = f"smoke scale: too small to mean anything; {found.reason}"
         return replace(found, verdict=Verdict.NOT_TESTABLE, reason=reason)

@@ -224,7 +224,11 @@ def test_d10_cells_differ_in_their_routing_alone() -> None:
     runs = [found.runs[run] for run in found.unified]
     by_seed = {seed: [r for r in runs if r.seed == seed] for seed in found.scale.seeds}
     assert len(by_seed) >= 5
-    assert len({len(cells) for cells in by_seed.values()}) == 1
+    first = by_seed[found.scale.seeds[0]]
+    assert all(  # a seed has all cells, or the headline ones
+        {r.model.model_dump_json() for r in cells} <= {r.model.model_dump_json() for r in first}
+        for cells in by_seed.values()
+    )
     for cells in by_seed.values():
         assert all(without_routing(run) == without_routing(cells[0]) for run in cells)
     sizes = {

@@ -74,6 +74,16 @@ def test_every_sequence_is_a_trial_among_its_neighbours() -> None:
         assert (found.failures, found.trials) == (16, 16)
 
 
+def test_a_leak_under_overload_alone_is_found_by_the_skewed_routers() -> None:
+    def overload_read(logits_TE: Tensor, context: RouteContext) -> Routing:
+        overloaded = bool((logits_TE.argmax(-1).bincount() > 0.9 * len(logits_TE)).any())
+        return centred(logits_TE, context) if overloaded else softk.route(logits_TE, context)
+
+    rows = audit(ruled(trained("softk"), route=overload_read), "cell", sequences(16, 10))
+    assert {row.router for row in rows if row.audit == "suffix" and not row.passed} == {"skewed"}
+    assert {row.router for row in rows if row.audit == "suffix" and row.passed} == {"trained"}
+
+
 def reweighted(change: Callable[[Tensor], Tensor], rule: Rule = softk.route) -> Rule:
     """A rule with other weights."""
 
@@ -122,11 +132,11 @@ def with_rule(route: Rule, strategy: str = "softk") -> Defect:
     return lambda _: ruled(trained(strategy), route=route)
 
 
-def in_layer(name: str, function: Callable[..., object]) -> Defect:
+def in_layer(name: str, function: Callable[..., object], strategy: str = "softk") -> Defect:
     """A function that the layer calls is another."""
 
     def plant(patch: pytest.MonkeyPatch) -> Transformer:
-        model = trained("softk")
+        model = trained(strategy)
         patch.setattr(moe_core.model.moe_layer, name, function)
         return model
 
@@ -241,6 +251,7 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     "one slot more": (in_layer("limit_capacity", one_slot_more), {("conservation", "train")}),
     "one slot less": (in_layer("limit_capacity", one_slot_less), {("conservation", "train")}),
     "removed": (in_layer("limit_capacity", removed), {("conservation", "train")}),
+    "removed unseen": (in_layer("limit_capacity", removed, "remoe"), {("conservation", "train")}),
     "weights lost": (in_layer("dispatch", unweighted), CONSERVATION | {("gradient", "train")}),
     "drops served": (in_layer("dispatch", undropped), {("conservation", "train")}),
 }

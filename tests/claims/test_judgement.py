@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moe_core.claims.judgement import HELD, Judgement, Verdict, all_hold, some_hold
+from moe_core.claims.judgement import Judgement, Verdict, all_hold, some_hold
 
 JUDGED = [v for v in Verdict if v is not Verdict.AWAITS]
 p_values = st.one_of(st.just(math.nan), st.floats(0, 1))
@@ -63,12 +63,16 @@ def test_p_of_a_conjunction(parts):
     assert found.p == pytest.approx(expected, nan_ok=True)
 
 
-def test_reasons_say_how_many_parts_agree():
+def test_the_share_of_parts_that_agree_is_told():
     good, bad = Judgement(Verdict.SUPPORTED, "a < b"), Judgement(Verdict.REFUTED, "c > d")
     same = Judgement(Verdict.EQUIVALENT, "e ~ f")
-    assert all_hold([good, bad, good]).reason == "1 of 3: c > d"
-    assert all_hold([good, same]).reason == "all 2: a < b"
-    assert all_hold([bad]).reason == "1 of 1: c > d"
-    assert some_hold([bad, good, good]).reason == "2 of 3: a < b"
-    assert some_hold([bad, bad]).reason == "2 of 2: c > d"
-    assert {good.verdict, same.verdict} == {*HELD}
+
+    def told(found: Judgement) -> tuple[str, str]:
+        return found.share, found.reason
+
+    assert told(all_hold([good, bad, good])) == ("1 of 3", "c > d")
+    assert told(all_hold([good, same])) == ("all 2", "a < b")
+    assert told(some_hold([bad, good, good])) == ("2 of 3", "a < b")
+    assert told(some_hold([bad, bad])) == ("2 of 2", "c > d")
+    # of a composed part, the outer share
+    assert told(some_hold([bad, all_hold([good, same])])) == ("1 of 2", "a < b")

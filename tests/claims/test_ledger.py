@@ -101,6 +101,12 @@ def test_what_was_not_tested_is_not_in_the_family(tables):
     assert judged[2][0].reason == "awaits: vision"
 
 
+def test_a_reason_begins_with_the_share_of_parts(tables):
+    parts = {"kind": "all", "of": [claim(0, s)["rule"] for s in ("softk", "hash")]}
+    ((found, _),) = judge_claims(of(claim(1, "softk") | {"rule": parts}), tables.evidence, False)
+    assert found.reason.startswith("all 2: load_cv of softk less top1 (unified)")
+
+
 def test_nothing_is_testable_at_smoke_scale(tables):
     waiting = claim(2, "softk") | {"rule": None, "awaits": "vision"}
     judged = judge_claims(of(claim(1, "softk"), waiting), tables.evidence, smoke=True)

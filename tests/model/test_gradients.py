@@ -18,12 +18,12 @@ from moe_core.training.loop import auxiliary_losses
 from tests.conftest import HONEST, moe_of
 
 V, S = 30, 16
-TERMS = {
-    "switch": {"switch", "z"},
-    "bias": set(),
-    "rule": {"z"},
-    "own": {"own"},
-}
+TRAINED_WITH: list[tuple[set[str], tuple[str, ...]]] = [
+    ({"switch", "z"}, ("top1", "topk_hard", "softk", "softk_pre", "coe", "gshard", "noisy_topk")),
+    ({"z"}, ("expert_choice", "expert_threshold", "sinkhorn")),
+    ({"own"}, ("remoe",)),
+    (set(), ("loss_free", "hash", "position_hash", "frozen_router")),
+]
 
 
 def model_for(name: str, **moe: Any) -> Transformer:
@@ -96,13 +96,16 @@ def test_d2_task_loss_reaches_the_router_exactly_where_declared(name: str) -> No
         assert was_reached(parameter) == (declared["router_gradient"] == "task"), parameter_name
 
 
+@pytest.mark.parametrize(
+    ("name", "terms"), [(name, terms) for terms, names in TRAINED_WITH for name in names]
+)
+def test_terms_that_each_strategy_is_trained_with(name: str, terms: set[str]) -> None:
+    assert auxiliary(name, task_loss(model_for(name))[1]).keys() == terms
+
+
 @pytest.mark.parametrize("name", HONEST)
 def test_d1_each_balance_loss_alone_reaches_every_router(name: str) -> None:
-    declared = registry.declaration(name)
-    terms = auxiliary(name, task_loss(model_for(name))[1])
-    trained = declared["router_gradient"] != "none"
-    assert terms.keys() == (TERMS[declared["balanced_by"]] if trained else set())
-    for term in terms:
+    for term in auxiliary(name, task_loss(model_for(name))[1]):
         model = model_for(name)
         auxiliary(name, task_loss(model)[1])[term].backward()
         for parameter_name, parameter in router_parameters(model).items():

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.special import logsumexp, softmax
+from scipy.stats import entropy
 from torch import nn
 
 from moe_core.corpus.batches import EvaluationWindows
@@ -104,6 +106,37 @@ def test_counts_and_choices_against_a_loop(
                     choices_LTE[layer, 32 * n + token, expert] = True
     np.testing.assert_array_equal(reading.counts_LVE, counts_LVE)
     assert torch.equal(reading.choices_LTE, choices_LTE)
+
+
+@pytest.mark.parametrize("strategy", ["softk", "coe", "expert_choice", "loss_free"])
+def test_measures_of_logits_against_float64(
+    model_of: ModelOf, windows: EvaluationWindows, strategy: str
+) -> None:
+    """Token by token but for the Switch loss, which is that of each batch of 4, 4 and 2 windows."""
+    model = model_of(strategy, capacity_factor=0.5).eval()
+    _, routing = measures(model, windows, TRAINING)
+    batches = [model(inputs, TRAINING)[1] for inputs in windows.inputs_NS.split(4)]
+    by_layer, marginal = [], []
+    for layer in zip(*batches, strict=True):
+        terms, prob = [], []
+        for decided in layer:
+            z_TE = decided.logits_TE.detach().double().numpy()
+            prob_TE = softmax(z_TE, 1)
+            *_, second_T, first_T = np.sort(prob_TE, 1).T
+            load_E = np.bincount(decided.routing.expert_A, minlength=4)  # dropped ones too
+            balance = 4 * (load_E / load_E.sum() * prob_TE.mean(0)).sum()
+            of_batch_T = np.full(len(z_TE), balance)
+            terms.append(
+                [entropy(prob_TE, axis=1), first_T - second_T, of_batch_T, logsumexp(z_TE, 1) ** 2]
+            )
+            prob.append(prob_TE)
+        by_layer.append(np.concatenate(terms, 1).mean(1))
+        marginal.append(entropy(np.concatenate(prob).mean(0)))
+    found = asdict(routing)
+    names = ("router_entropy_nats", "top1_margin", "switch_loss", "z_loss")
+    expected = dict(zip(names, np.mean(by_layer, 0), strict=True))
+    expected["marginal_entropy_nats"] = np.mean(marginal)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
 
 
 def test_steps_of_a_chain_are_measured_apart_and_their_assignments_add_up(
@@ -246,7 +279,7 @@ class ModeSpy(nn.Module):
 def test_evaluation_leaks_no_state(
     trainer_of: Callable[..., Trainer], windows: EvaluationWindows, strategy: str
 ) -> None:
-    moe = {"capacity_factor": 0.5, "bias_rate": 0.1, "jitter": 0.1}
+    moe = {"capacity_factor": 0.5, "bias_rate": 0.1, "jitter": 0.1, "drop_policy": "random"}
     trainer = trainer_of(strategy, moe=moe)
     spy = ModeSpy()
     trainer.model.norm = nn.Sequential(trainer.model.norm, spy)

@@ -9,7 +9,7 @@ import torch
 
 from moe_core.corpus.batches import EvaluationWindows, TokenCorpus
 from moe_core.measure.specialisation import specialisation
-from moe_core.model.transformer import Transformer
+from moe_core.model.transformer import Transformer, build
 from moe_core.training.config import TrainingConfig
 from moe_core.training.loop import Trainer, measure, train
 from moe_core.training.run import specialised, train_run, with_saturation
@@ -47,6 +47,19 @@ def test_a_run_measures_each_story_of_its_test_split(
     assert bits == pytest.approx(test["bits_per_byte_train_mode"], rel=1e-12)
     saturation = [row["router_saturation"] for row in run.rows]
     assert 0 <= min(saturation) <= max(saturation) == saturation[-1] == 1
+
+
+def test_a_run_learns_from_its_training_split_and_its_seed(
+    model_of: ModelOf, config_of: ConfigOf
+) -> None:
+    model = model_of("hash", drop_policy="random").config  # a rule that reads counts_V
+    run = train_run("name", model, config_of(), 3, "cpu", CORPUS)
+    trainer = Trainer(build(model, COUNTS, 3), TRAIN.tokens, config_of(), 3, "cpu")
+    for step in range(12):
+        trainer.step(step)
+    expected = trainer.model.state_dict()
+    assert run.model.state_dict().keys() == expected.keys()
+    assert all(torch.equal(w, expected[name]) for name, w in run.model.state_dict().items())
 
 
 def test_saturation_is_the_overlap_with_the_final_choices(

@@ -23,6 +23,7 @@ def small_config() -> dict:
     experiments = config["experiments"]
     experiments["unified"] |= {
         "strategies": ["top1", "softk", "expert_choice", "position_hash", "as_published_top1"],
+        "headline": [],
         "shared_expert": ["softk"],
     }
     for name in ("capacity_sweep", "router_nets", "larger", "subword", "balance", "learning_rate"):
@@ -35,7 +36,7 @@ def small_config() -> dict:
     config["corpus"]["valid_fraction"] = config["corpus"]["test_fraction"] = 0.1
     experiments["capacity"] |= {"num_experts": [8, 16], "capacity_factors": [1.0, 1.25]}
     scale = config["scales"]["quick"]
-    scale["seeds"] = [0, 1]
+    scale["seeds"] = scale["other_seeds"] = [0, 1]
     scale["audit_trials"] = 8
     scale["sweep"] = {"seeds": [0], "steps": 15, "timed": []}
     scale["model"] |= {"dim": 32, "layers": 1, "expert_hidden": 32}

@@ -1,6 +1,7 @@
 """One study from stories to PDF."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from moe_core.runs import cell_name
 from moe_core.study import load_study
 
 needs_tex = pytest.mark.skipif(shutil.which("latexmk") is None, reason="TeX is not installed")
@@ -40,9 +42,10 @@ def test_one_row_a_cell_with_interval_and_n(finished, study):
 def test_difference_to_dense_is_paired_by_seed_at_equal_flops(finished):
     runs = pd.read_csv(finished.folder / "results/unified/summary.csv").set_index("cell")
     aggregate = pd.read_csv(finished.folder / "results/unified/aggregate.csv").set_index("cell")
+    twins = runs[runs.strategy == "dense"].set_index("ffn_hidden")
     for name, cell in aggregate[aggregate.capacity_factor.notna()].iterrows():
         own = runs.loc[name].set_index("seed")
-        dense = runs.loc[f"dense-f{int(cell.dense_width)}"].set_index("seed")
+        dense = twins.loc[cell.dense_width].set_index("seed")
         expected = (own.bits_per_byte - dense.bits_per_byte).mean()
         assert cell.bits_per_byte_minus_dense == pytest.approx(expected)
         # the routed model adds its router, and capacity takes assignments away
@@ -67,6 +70,79 @@ def test_an_evaluation_a_line_of_metrics(finished, study):
     wanted |= {"max_vio", "router_entropy_nats", "switch_loss", "z_loss", "router_grad_norm"}
     assert wanted <= set(rows[0])
     assert rows[-1]["router_grad_norm"] > 0
+
+
+def test_quality_is_by_a_decoders_rule_and_the_premium_its_difference(finished):
+    runs = pd.read_csv(finished.folder / "results/unified/summary.csv")
+    routed = runs[runs.leak_premium.notna()]
+    difference = routed.bits_per_byte - routed.bits_per_byte_train_mode
+    assert difference.to_numpy() == pytest.approx(routed.leak_premium.to_numpy(), abs=1e-12)
+    assert (routed[routed.causal].leak_premium == 0).all()
+    assert (routed[~routed.causal].leak_premium != 0).all()
+
+
+def test_nats_by_story_add_up_to_the_loss(finished, study):
+    for run in study.unified:
+        summary = json.loads(finished.read(f"results/runs/{run}/summary.json"))["test"]
+        stories = pd.read_csv(finished.folder / f"results/runs/{run}/stories.csv")
+        assert len(stories) == summary["stories"]
+        bits = stories.nats.sum() / math.log(2) / stories["bytes"].sum()
+        assert bits == pytest.approx(summary["bits_per_byte"])
+
+
+def test_every_routed_cell_is_audited_and_keeps_its_word(finished, study):
+    audits = pd.read_csv(finished.folder / "results/audits/audits.csv")
+    cells = {cell_name(study.runs[run]) for run in study.audited}
+    assert set(audits.cell) == cells
+    assert audits[audits.declared].passed.all()
+    leak = audits[(audits.strategy == "expert_choice") & (audits.audit == "suffix")]
+    assert not leak[leak["mode"] == "train"].declared.any()
+    assert not leak[leak["mode"] == "train"].passed.any()
+    assert leak[leak["mode"] == "decode"].passed.all()
+
+
+def test_an_undeclared_leak_stops_the_workflow(finished):
+    path = "moe_core/routing/strategies/expert_choice.py"
+    text = finished.read(path)
+    try:
+        finished.write(path, text.replace("causal=False", "causal=True"))
+        done = finished.snakemake("--cores", "2", "results/audits/audits.csv")
+    finally:
+        finished.write(path, text)
+    assert done.returncode != 0
+    assert re.search(r"error: audits?.*expert_choice.*suffix", done.stdout), done.stdout[-2000:]
+    assert finished.snakemake("--cores", "2", "claims").returncode == 0
+
+
+def test_ledger_has_every_claim_and_says_smoke(finished):
+    ledger = pd.read_csv(finished.folder / "results/claims/ledger.csv")
+    claims = yaml.safe_load((finished.folder / "claims.yaml").read_text())["claims"]
+    assert list(ledger.id) == [claim["id"] for claim in claims]
+    assert set(ledger.verdict) == {"NOT TESTABLE", "AWAITS"}
+    judged = ledger[ledger.verdict == "NOT TESTABLE"]
+    assert judged.reason.str.contains("smoke").all()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "column"),
+    [("capacity_sweep", "capacity_factor"), ("router_nets", "router"), ("larger", "num_experts")],
+)
+def test_an_experiment_has_a_cell_a_level(finished, experiment, column):
+    cells = pd.read_csv(finished.folder / f"results/{experiment}/aggregate.csv")
+    routed = cells[cells.strategy == "softk"]
+    assert routed[column].nunique() == 2
+    assert routed.bits_per_byte.notna().all()
+    assert (finished.folder / f"results/{experiment}/{experiment}.png").stat().st_size > 5_000
+
+
+def test_learning_rates_are_checked_against_their_neighbours(finished):
+    choice = pd.read_csv(finished.folder / "results/learning_rate/choice.csv")
+    rates = pd.read_csv(finished.folder / "results/learning_rate/aggregate.csv")
+    softk = choice[choice.strategy == "softk"].iloc[0]
+    own = rates[rates.strategy == "softk"].set_index("learning_rate").bits_per_byte
+    assert softk.best_bits_per_byte == own.min()
+    assert softk.learning_rate == sorted(own.index)[1]
+    assert softk.best_on_edge == (own.idxmin() != softk.learning_rate)
 
 
 def test_random_assignments_follow_the_law(finished):
@@ -96,7 +172,7 @@ def test_numbers_name_their_sources(finished):
     assert {n["source"] for n in numbers["numbers"].values()} - {"config"} <= set(
         numbers["sources"]
     )
-    best = numbers["numbers"]["unified/best_causal/bits_per_byte"]
+    best = numbers["numbers"]["unified/best/bits_per_byte"]
     assert best["low"] < best["value"] < best["high"]
     assert best["n"] == 2
 
