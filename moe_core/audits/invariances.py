@@ -37,7 +37,7 @@ def suffix(model: Transformer, mode: Mode, token_id_BS: Tensor, draw: torch.Gene
     """New tokens from a position on move no logit before it, whatever the position.
 
     Every position, because a leak may look a single token ahead, and seldom: if one token in 1,000
-    does, 256 sequences of 20 tokens show it with probability 0.99.
+    does, and is served, 256 sequences of 20 tokens show it with probability 0.99.
     """
     new_BS = replaced(model, token_id_BS, draw)
     before_BSV = logits(model, mode, token_id_BS)

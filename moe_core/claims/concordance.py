@@ -16,9 +16,9 @@ from moe_core.stats.ranking import kendall_tau
 class Concordance:
     """Kendall's tau, and p values of it being as high as asked and of it being lower.
 
-    The interval of tau is the bootstrap's, too short with few seeds. The p values are what holds:
-    a pair of strategies counts as ranked alike, or as exchanged, by the larger p value of its two
-    differences, and so many pairs as tau asks for by a partial conjunction test.
+    The bootstrap's interval of tau is too short with few seeds to judge by, and ranks arms that
+    are alike. So the p values are of pairs of strategies: one pair is ranked alike, or exchanged,
+    by the larger p value of its two differences; as many as tau asks for, by `at_least`.
     """
 
     tau: Interval

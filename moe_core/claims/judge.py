@@ -22,8 +22,8 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
     Equivalent: EQUIVALENT where the 90 % interval lies within the margin; REFUTED where the 95 %
     interval lies beyond it.
     Within: SUPPORTED where the 95 % interval lies in the band, REFUTED where it lies outside.
-    Concordant: SUPPORTED where the interval of tau lies at what is asked or above, REFUTED where
-    it lies below, and where so many pairs of strategies are surely alike, or exchanged.
+    Concordant: SUPPORTED where, at 5 %, so many pairs of strategies are ranked alike that tau is
+    what is asked or more, REFUTED where so many are exchanged that it is less.
     Else INCONCLUSIVE, or NOT TESTABLE where the tables cannot speak of an arm.
     """
     if not isinstance(rule, Leaf):
@@ -97,11 +97,10 @@ def _within(rule: Within, evidence: Evidence) -> Judgement:
 
 def _concordant(rule: Concordant, evidence: Evidence) -> Judgement:
     found = concordance(rule, evidence)
-    tau, least = found.tau, rule.least - 1e-9  # tau is a fraction in floating point
-    verdict, p = Verdict.INCONCLUSIVE, found.p_alike
-    if tau.low >= least and p <= LEVEL:
+    tau, verdict, p = found.tau, Verdict.INCONCLUSIVE, found.p_alike
+    if found.p_alike <= LEVEL:
         verdict = Verdict.SUPPORTED
-    elif tau.high < least and found.p_unlike <= LEVEL:
+    elif found.p_unlike <= LEVEL:
         verdict, p = Verdict.REFUTED, found.p_unlike
     sides = " and ".join(f"{s.measure} ({s.arms.settings()})" for s in (rule.first, rule.second))
     text = _text(tau.mean, tau.low, tau.high)
