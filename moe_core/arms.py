@@ -19,7 +19,7 @@ class Arms:
 
     def __init__(self, config: StudyConfig, scale: Scale) -> None:
         self.config, self.scale = config, scale
-        self.usual_factor = scale.capacity_factors[-1]
+        self.usual_factor = max(scale.capacity_factors)
         self.subword_tokenizer = config.tokenizer.model_copy(update={"kind": "bpe"})
         self.tokens, self.subword_tokens = (
             f"{config.corpus.source}-{tokenizer_name(t)}"

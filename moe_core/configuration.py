@@ -297,6 +297,20 @@ def _check_experiments(experiments: Experiments) -> None:
         for strategy in getattr(unified, name):
             _one_of(f"experiments.unified.{name}", strategy, unified.strategies)
         _distinct(f"experiments.unified.{name}", getattr(unified, name))
+    for strategy in unified.shared_expert:
+        if registry.declaration(strategy)["fills_capacity"]:
+            raise StudyError(
+                "experiments.unified.shared_expert",
+                f"the experts of {strategy!r} fill their capacity, a shared one has none",
+                "take it off this list",
+            )
+    for strategy in experiments.balance.strategies:
+        if registry.declaration(strategy)["balanced_by"] != "switch":
+            raise StudyError(
+                "experiments.balance.strategies",
+                f"{strategy!r} is not balanced by the Switch loss, so its arms would not differ",
+                f"allowed: {_list(_balanced_by_switch())}",
+            )
     for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
         name, _, axis = key.partition(".")
         _distinct(f"experiments.{key}", getattr(getattr(experiments, name), axis))
@@ -327,11 +341,21 @@ def _check_experiments(experiments: Experiments) -> None:
             )
 
 
+def _balanced_by_switch() -> list[str]:
+    return [n for n in registry.names() if registry.declaration(n)["balanced_by"] == "switch"]
+
+
 def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     shape, training = scale.model, scale.training
     _distinct(f"{key}.seeds", scale.seeds)
     _distinct(f"{key}.sweep.seeds", scale.sweep.seeds)
     _distinct(f"{key}.other_seeds", scale.other_seeds)
+    for seed in experiments.learning_rate.seeds:
+        if seed in scale.seeds:
+            raise StudyError(
+                "experiments.learning_rate.seeds",
+                f"{seed} is one of {key}.seeds: rates would be tuned on the runs that they decide",
+            )
     for seed in scale.other_seeds:
         if seed not in scale.seeds:
             raise StudyError(

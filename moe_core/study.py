@@ -12,7 +12,7 @@ from moe_core.arms import Arms
 from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig, check
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json
-from moe_core.runs import RunSpec, ShapeSpec, run_id, shape_id, shape_of
+from moe_core.runs import RunSpec, ShapeSpec, cell_name, run_id, shape_id, shape_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Study:
     tokens: name of the encoded stories; tokenizers: by such a name. runs: by id. experiments: ids
     of runs by experiment, ``unified`` first. capacity: by E, the id of the run whose router the
     capacity microbenchmark records. shapes: by id; shape_of: run id to shape id, of timed runs.
-    audited: the first seed of each routed cell of the unified experiment.
+    audited: the first run of each routed cell of the unified experiment.
     """
 
     config: StudyConfig
@@ -79,11 +79,13 @@ def load_study(config: dict[str, Any]) -> Study:
         capacity=capacity,
         shapes={shape_id(s): s for s in shapes.values()},
         shape_of={run: shape_id(s) for run, s in shapes.items()},
-        audited=[
-            run
-            for run in experiments["unified"]
-            if table[run].model.moe and table[run].seed == scale.seeds[0]
-        ],
+        audited=list(
+            {
+                cell_name(table[run]): run
+                for run in reversed(experiments["unified"])
+                if table[run].model.moe
+            }.values()
+        ),
     )
 
 

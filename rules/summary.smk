@@ -65,7 +65,7 @@ rule aggregate:
 rule learning_rate_choice:
     """The best rate of each strategy on tuning seeds, and whether it sits on the grid's edge."""
     input:
-        aggregate="results/learning_rate/aggregate.csv",
+        summary="results/learning_rate/summary.csv",
     output:
         csv="results/learning_rate/choice.csv",
     log:
@@ -83,5 +83,5 @@ rule learning_rate_choice:
         factors=study.config.experiments.learning_rate.factors,
         code=script_code("learning_rate_choice"),
     shell:
-        "python -m workflow_scripts.learning_rate_choice --aggregate {input.aggregate:q} "
+        "python -m workflow_scripts.learning_rate_choice --summary {input.summary:q} "
         "--factors {params.factors} --out {output.csv:q} 2>&1 | tee {log:q}"

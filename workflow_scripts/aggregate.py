@@ -9,7 +9,7 @@ from moe_core.provenance import write_atomic
 from moe_core.stats.bootstrap import bits_per_byte, bits_per_byte_difference
 from moe_core.stats.holm import holm
 from moe_core.stats.intervals import Interval, mean_interval
-from moe_core.stats.power import minimum_detectable_effect, seeds_needed
+from moe_core.stats.power import detectable, seeds_needed
 from workflow_scripts.command import parser, path_argument, run
 
 WANTED = 0.01  # bits per byte: the smallest effect of interest
@@ -43,6 +43,8 @@ OVER_SEEDS = [
     "assignments_per_token",
     "assignments_per_token_causal",
     "load_cv",
+    "load_cv_causal",
+    "drop_rate_excess",
     "max_vio",
     "gini",
     "dead_experts",
@@ -92,7 +94,10 @@ def columns(name: str, interval: Interval) -> dict[str, float]:
 
 
 def dense_twins(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
-    """Each run of a cell beside the dense run of its seed, text, width and active FLOPs."""
+    """Each run of a cell beside the dense run of its seed, text, width and active FLOPs.
+
+    Empty where a seed has several such dense runs, as where learning rates are tuned.
+    """
     first = cell.iloc[0]
     same = (
         runs.strategy.eq("dense")
@@ -101,7 +106,9 @@ def dense_twins(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
         & runs.tokens.eq(first.tokens)
         & runs.steps.eq(first.steps)
     )
-    dense = runs[same].drop_duplicates("seed")
+    dense = runs[same]
+    if dense.seed.duplicated().any():
+        dense = dense.iloc[:0]
     return cell.merge(dense[["seed", "run"]], on="seed", suffixes=("", "_dense"))
 
 
@@ -114,11 +121,13 @@ def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories)
     weight = stories.bytes(twins.run)
     found = bits_per_byte_difference(nats, dense, weight)
     by_seed = (nats - dense).sum(1) / (np.log(2) * weight.sum())
-    spread = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else float("nan")
+    several = len(by_seed) > 1
     return columns(name, found.interval) | {
         f"{name}_p": found.p_value,
-        f"{name}_detectable": minimum_detectable_effect(spread, len(by_seed)),
-        f"{name}_seeds_for_{WANTED:g}": seeds_needed(spread, WANTED) if len(by_seed) > 1 else None,
+        f"{name}_detectable": detectable(found.interval),
+        f"{name}_seeds_for_{WANTED:g}": seeds_needed(by_seed.std(ddof=1), WANTED)
+        if several
+        else None,
     }
 
 

@@ -63,8 +63,9 @@ def main() -> None:
         stories={path.parent.name: pd.read_csv(path) for path in given.stories},
         audits=pd.read_csv(given.audits),
     )
-    before = stored_verdicts(given.stored)
-    judged = judge_claims(claims, evidence, smoke=given.smoke == "true")
+    smoke = given.smoke == "true"
+    before = {} if smoke else stored_verdicts(given.stored)
+    judged = judge_claims(claims, evidence, smoke=smoke)
     rows = [
         ledger_row(claim, found, p_holm, before.get(claim.id))
         for claim, (found, p_holm) in zip(claims, judged, strict=True)

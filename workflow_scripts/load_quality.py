@@ -22,8 +22,10 @@ def main() -> None:
         style = look(strategy)
         own = runs[runs.strategy == strategy]
         for capacity_factor, cell in own.groupby("capacity_factor"):
-            axes.scatter(cell.load_cv, cell.bits_per_byte, s=6, color=style.color, alpha=0.4, lw=0)
-            x, y = cell.load_cv.mean(), cell.bits_per_byte.mean()
+            axes.scatter(
+                cell.load_cv_causal, cell.bits_per_byte, s=6, color=style.color, alpha=0.4, lw=0
+            )
+            x, y = cell.load_cv_causal.mean(), cell.bits_per_byte.mean()
             axes.scatter(
                 x,
                 y,
@@ -35,7 +37,7 @@ def main() -> None:
             )
             text = f"{style.label}, cf {capacity_factor:g}" if several else style.label
             labels.append(point_text(axes, x, y, text, style.color))
-    axes.set(xlabel="load CV before dropping", ylabel="test bits per byte")
+    axes.set(xlabel="load CV by a decoder's rule", ylabel="test bits per byte")
     figure.canvas.draw()
     adjust_text(
         labels,

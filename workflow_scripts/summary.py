@@ -8,9 +8,11 @@ import pandas as pd
 
 from moe_core.errors import StudyError
 from moe_core.figures.style import CONTROLS
+from moe_core.model.config import MoEConfig
 from moe_core.model.flops import cost
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
+from moe_core.routing.capacity import random_drop_law, slots_per_expert
 from moe_core.runs import RunSpec, cell_name, dense_width
 from workflow_scripts.command import parser, path_argument, run
 
@@ -24,6 +26,7 @@ QUALITY = (
 ROUTING = (
     "drop_rate",
     "token_drop_rate",
+    "load_cv_causal",
     "assignments_per_token",
     "assignments_per_token_causal",
     "load_cv",
@@ -88,6 +91,7 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "seed": spec.seed,
         "loss_nats": test["loss"],
         **{key: test.get(key) for key in (*QUALITY, *ROUTING)},
+        "drop_rate_excess": drop_excess(test, moe, training.seq_len) if moe else None,
         "params_total": counted.params_total,
         "train_flops_per_token": counted.train_flops_per_token,
         **{key: timed.get(key) for key in SPEED},
@@ -104,11 +108,18 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
     }
 
 
+def drop_excess(test: dict, moe: MoEConfig, seq_len: int) -> float:
+    """Drop rate less what uniformly random choices of K experts would drop in such sequences."""
+    slots = slots_per_expert(moe.capacity_factor, moe.top_k, seq_len, moe.num_experts)
+    return test["drop_rate"] - random_drop_law(slots, seq_len, moe.top_k, moe.num_experts)
+
+
 def learning(metrics: list[pd.DataFrame], rows: pd.DataFrame) -> pd.DataFrame:
     """Of each run: final validation, its saturation half-way, and the steps to a common target.
 
     The target is, by seed and text, the final validation figure of the worst routed arm that is no
-    control, so that all of them reach it; between evaluations steps are interpolated linearly.
+    control, so that all of them reach it; between evaluations steps are interpolated linearly, and
+    before the first nothing is known. Saturation is that of the evaluation nearest the half.
     """
     final = pd.Series([frame.bits_per_byte.iloc[-1] for frame in metrics], index=rows.index)
     ranked = rows.strategy.ne("dense") & ~rows.control
@@ -117,11 +128,12 @@ def learning(metrics: list[pd.DataFrame], rows: pd.DataFrame) -> pd.DataFrame:
     for frame, (_, row) in zip(metrics, rows.iterrows(), strict=True):
         target = targets.get((row.tokens, row.dim, row.seed), np.nan)
         best = frame.bits_per_byte.cummin()
-        reached = best.le(target).any()
+        known = best.le(target).any() and best.iloc[0] > target
         # np.interp wants rising abscissae: a falling loss, negated
-        steps.append(np.interp(-target, -best, frame.step) if reached else np.nan)
-        middle = frame.iloc[(len(frame) - 1) // 2]
-        halfway.append(middle.get("router_saturation", np.nan))
+        steps.append(np.interp(-target, -best, frame.step) if known else np.nan)
+        middle = frame.loc[(frame.step - row.steps / 2).abs().idxmin()]
+        is_last = middle.step == frame.step.iloc[-1]
+        halfway.append(np.nan if is_last else middle.get("router_saturation", np.nan))
     return pd.DataFrame(
         {
             "valid_bits_per_byte": final,

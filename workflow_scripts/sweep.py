@@ -32,7 +32,7 @@ class Levels:
 def balance_level(row: pd.Series) -> str:
     """The one thing that an arm of the balance experiment changes."""
     if row.bias_rate > 0:
-        return "bias"
+        return f"bias {row.bias_rate:g}"
     if row.jitter > 0:
         return f"jitter {row.jitter:g}"
     if pd.notna(row.balance_sequences):
@@ -46,7 +46,7 @@ LEVELS = {
     "larger": Levels(lambda row: size(row), "load_cv"),
     "subword": Levels(lambda row: row.tokens.partition("-")[2], "load_cv"),
     "balance": Levels(balance_level, "load_cv"),
-    "learning_rate": Levels(lambda row: f"{row.learning_rate:.2g}", "load_cv"),
+    "learning_rate": Levels(lambda row: f"×{row.learning_rate / row.own_rate:.2g}", "load_cv"),
 }
 
 
@@ -91,6 +91,8 @@ def main() -> None:
     chosen = LEVELS[given.table.parent.name]
     cells = pd.read_csv(given.table)
     cells = cells[cells.strategy != "ngram"].copy()
+    own_rate = cells.groupby(["strategy", "ffn_hidden"]).learning_rate.median()
+    cells = cells.join(own_rate.rename("own_rate"), on=["strategy", "ffn_hidden"])
     cells["level"] = cells.apply(chosen.name, axis=1)
     levels = list(dict.fromkeys(cells[cells.strategy != "dense"].level))
     if not set(cells[cells.strategy == "dense"].level) <= set(levels):

@@ -37,6 +37,7 @@ def unified_table(aggregate: pd.DataFrame) -> str:
                 with_interval(cell, "bits_per_byte_minus_dense", "bits_per_byte"),
                 typeset(cell.bits_per_byte_minus_dense_detectable, "bits_per_byte"),
                 with_interval(cell, "leak_premium", "bits_per_byte") if cell.leak_premium else "0",
+                typeset(cell.assignments_per_token_causal, "ratio"),
                 typeset(cell.tokens_per_s, "rate"),
                 typeset(cell.drop_rate, "share"),
                 typeset(cell.load_cv, "ratio"),
@@ -50,16 +51,17 @@ def unified_table(aggregate: pd.DataFrame) -> str:
     use, means over paired seeds with 95\,\% two-level intervals (seeds, stories). Difference: bits
     per byte less the dense model of equal active FLOPs, paired by seed and story; MDE: the least
     difference that these seeds detect with power 0.8. Leak premium: what the rule of training gains
-    by tokens that a decoder does not have. Drop rate and load CV: a pass at training's capacity.
+    by tokens that a decoder does not have. Experts: those that a token reaches by a decoder's rule.
+    Drop rate and load CV: a pass at training's capacity.
     $\dagger$ reads later tokens in training: ranked by its causal mode. Below the line: controls.}}
   \label{{tab:unified}}
   \centering
   \scriptsize
   \setlength{{\tabcolsep}}{{3.4pt}}
-  \begin{{tabular}}{{@{{}}lrrllrlrrrrr@{{}}}}
+  \begin{{tabular}}{{@{{}}lrrllrlrrrrrr@{{}}}}
     \toprule
-    Strategy & $k$ & CF & Bits per byte & Difference to dense & MDE & Leak premium & Tokens/s &
-      Drop rate & Load CV & Entropy & $n$ \\
+    Strategy & $k$ & CF & Bits per byte & Difference to dense & MDE & Leak premium & Experts &
+      Tokens/s & Drop rate & Load CV & Entropy & $n$ \\
     \midrule
     {body}
     \bottomrule

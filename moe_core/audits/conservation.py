@@ -87,7 +87,7 @@ def assignments_are_whole(p: Pass) -> bool:
         if len(pair_A.unique()) < len(pair_A) or (routing.token_A.diff() < 0).any():
             return False
         chosen_T = torch.bincount(routing.token_A, minlength=routing.num_tokens)
-        free = strategy.fills_capacity or strategy.update is not None
+        free = strategy.fills_capacity or strategy.steers_k
         if not free and (chosen_T != p.layer.top_k).any():
             return False
     # a later step reads what an earlier one dropped, and may choose otherwise
@@ -100,7 +100,8 @@ def assignments_are_whole(p: Pass) -> bool:
 def slots_are_filled(p: Pass) -> bool:
     """Of each routing group an expert keeps all it is given, up to C: never more, never less."""
     config, strategy = p.layer.config, p.layer.strategy
-    unlimited = p.mode.dropless or (config.drop_policy == "none" and not strategy.fills_capacity)
+    policy = "none" if strategy.steers_k else config.drop_policy
+    unlimited = p.mode.dropless or (policy == "none" and not strategy.fills_capacity)
     for step in p.steps:
         routing = step.routing
         size = routing.num_tokens if strategy.group == "batch" else p.inputs[3]

@@ -1,6 +1,6 @@
 """Five things that may not move a logit: later tokens, neighbours, batch, order, and decoding.
 
-Each takes a float64 model in evaluation mode, a mode of routing, the sequences token_id_BS of one
+Each takes a float64 model, a mode of routing, the sequences token_id_BS of one
 batch and a source of draws, and gives change_B: how far a logit moved that had to stay.
 """
 
@@ -21,7 +21,7 @@ Invariance = Callable[[Transformer, Mode, Tensor, torch.Generator], Tensor]
 
 
 def logits(model: Transformer, mode: Mode, token_id_BS: Tensor) -> Tensor:
-    """logits_BSV; the ``random`` drop policy draws the same each time."""
+    """logits_BSV; noise and the ``random`` drop policy draw the same each time."""
     logits_BSV: Tensor = model(token_id_BS, mode, stream(0, "audit drops"))[0]
     return logits_BSV
 
@@ -93,6 +93,7 @@ INVARIANCES: dict[str, Invariance] = {
     "permuted_rows": permuted_rows,
     "decoding": decoding,
 }
+SAME_PLACES = ("suffix", "neighbours")
 BETWEEN_SEQUENCES = ("neighbours", "batch_of_one", "permuted_rows")
 
 
@@ -108,7 +109,10 @@ def invariance(name: str, model: Transformer, mode: Mode, token_id_NS: Tensor) -
     if name == "suffix" and over_batch and mode.rule == "train":
         batch = 1
     draw = stream(0, "audit", name)
+    # with the noise of training where it is drawn by place, and so the same after the change
+    model.train(mode.rule == "train" and name in SAME_PLACES)
     changes = [
         INVARIANCES[name](model, mode, rows_BS, draw) for rows_BS in token_id_NS.split(batch)
     ]
+    model.eval()
     return of_changes(torch.cat(changes))

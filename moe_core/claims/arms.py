@@ -21,8 +21,10 @@ Experiment = Literal[
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 Measure = Literal[
     "bits_per_byte",
+    "bits_per_byte_at_capacity",
     "perplexity",
     "drop_rate",
+    "drop_rate_excess",
     "token_drop_rate",
     "load_cv",
     "max_vio",

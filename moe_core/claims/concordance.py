@@ -29,6 +29,11 @@ class Concordance:
 def concordance(rule: Concordant, evidence: Evidence) -> Concordance:
     """Raises UntestableError where the tables cannot speak of an arm."""
     sides = (rule.first, rule.second)
+    if rule.first.measure == rule.second.measure:
+        for name in rule.strategies:
+            first, second = ({*evidence.runs(s.arms.of(name)).run} for s in sides)
+            if first & second:
+                raise UntestableError(f"both sides are the same runs of {name}")
     alike, exchanged = [], []
     for a, b in combinations(rule.strategies, 2):
         both = [estimate(evidence, s.measure, s.arms.of(a), less=s.arms.of(b)) for s in sides]

@@ -4,22 +4,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import stats
-
 from moe_core.claims.arms import Arm, Measure
 from moe_core.claims.comparisons import by_repeat, by_seed, by_story
 from moe_core.claims.evidence import Evidence, UntestableError
 from moe_core.stats.intervals import Interval
-from moe_core.stats.power import minimum_detectable_effect
+from moe_core.stats.power import detectable
 
 UNITS: dict[Measure, str] = {
     "bits_per_byte": "bits_per_byte",
+    "bits_per_byte_at_capacity": "bits_per_byte",
+    "drop_rate_excess": "share",
     "drop_rate": "share",
     "token_drop_rate": "share",
     "tokens_per_s": "rate",
     "steps_to_target": "count",
 }
-QUALITY = ("bits_per_byte", "perplexity")
+QUALITY = ("bits_per_byte", "bits_per_byte_at_capacity", "perplexity", "steps_to_target")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def estimate(
     else:
         at, sd = by_seed(evidence, measure, of, other, logs=over is not None)
     found = at(0.0)
-    ends, ends90, mde = found.interval, found.interval90, _detectable(found.interval)
+    ends, ends90, mde = found.interval, found.interval90, detectable(found.interval)
     if not over:
         return Estimate(ends, ends90, lambda x: at(x).p_value, sd, mde, unit, about)
     return Estimate(
@@ -93,13 +93,6 @@ def _about(
     settings = f" ({of.settings()})" if alike else ""
     flops = f", at unequal active FLOPs (dense widths {widths})" if unequal else ""
     return f"{measure} of {text}{settings}{flops}"
-
-
-def _detectable(interval: Interval) -> float:
-    if not interval.high >= interval.low:
-        return math.nan
-    standard_error = (interval.high - interval.low) / 2 / stats.t.ppf(0.975, interval.n - 1)
-    return minimum_detectable_effect(standard_error * math.sqrt(interval.n), interval.n)
 
 
 def _exp(x: Interval) -> Interval:

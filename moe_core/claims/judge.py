@@ -17,8 +17,9 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
     """The verdict of a rule.
 
     Less: SUPPORTED where the 95 % interval lies below 0 and the effect reaches the smallest of
-    interest; REFUTED where it lies above 0; EQUIVALENT where the 90 % interval lies within that
-    smallest effect. As a part of another rule the last is REFUTED: the part does not hold.
+    interest; REFUTED where it lies above 0; EQUIVALENT where the 90 % interval lies within the
+    smallest effect, a seed's deviation apart. As a part of another rule the last is REFUTED: the
+    part does not hold.
     Equivalent: EQUIVALENT where the 90 % interval lies within the margin; REFUTED where the 95 %
     interval lies beyond it.
     Within: SUPPORTED where the 95 % interval lies in the band, REFUTED where it lies outside.
@@ -51,16 +52,16 @@ def _as_part(rule: Rule, found: Judgement) -> Judgement:
 
 def _less(rule: Less, evidence: Evidence) -> Judgement:
     found = estimate(evidence, rule.measure, rule.smaller, less=rule.larger)
-    least = rule.least
-    if rule.measure == "bits_per_byte":
-        least = max(least, SMALLEST_EFFECT, found.seed_sd)
+    # a noisy seed raises what counts as an effect, never what counts as none
+    none = max(rule.least, SMALLEST_EFFECT if rule.measure == "bits_per_byte" else 0.0)
+    least = max(none, found.seed_sd) if rule.measure == "bits_per_byte" else none
     verdict, p = Verdict.INCONCLUSIVE, found.p_at(0.0)
     if found.interval.low > 0:
         verdict = Verdict.REFUTED
     elif found.interval.high < 0 and -found.interval.mean >= least:
         verdict = Verdict.SUPPORTED
-    elif equivalent(found.interval90, least):
-        verdict, p = Verdict.EQUIVALENT, _p_equivalent(found, least)
+    elif equivalent(found.interval90, none):
+        verdict, p = Verdict.EQUIVALENT, _p_equivalent(found, none)
     asked = f"{-least:.3g} or less" if least else "below 0"
     return _judgement(verdict, found, p, asked)
 

@@ -147,13 +147,13 @@ class MoELayer(nn.Module):
             ),
             table_VK=self.table_VK,
             noise=noise,
-            noise_logits_TE=self.noise_router(x_TD) if self.noise_router is not None else None,
+            noise_logits_TE=self.noise_router(x_TD) if self.noise_router and noise else None,
             state=dict(self.states[step].named_buffers()),
         )
         rule = (mode.rule == "decode" and strategy.decode) or strategy.route
         routing = rule(logits_TE, context)  # type: ignore[arg-type]
         fills = strategy.fills_capacity and rule is strategy.route
-        if not (fills or mode.dropless):
+        if not (fills or strategy.steers_k or mode.dropless):
             routing = limit_capacity(
                 routing, context.capacity, group_size, config.drop_policy, generator
             )

@@ -65,11 +65,12 @@ class Strategy:
     which sees no later token; None where ``route`` is such a rule.
 
     min_top_k, max_top_k: legal K. balanced_by: the Switch loss, a router bias (arXiv 2408.15664),
-    the rule itself, or a loss of its own. fills_capacity: experts take exactly C tokens by rule, so
-    that no capacity is applied afterwards. reads_logits: False where there is no router network.
-    noise_router: a second, linear network gives the scale of noise. sequential: K routers choose
-    one expert each, one after another. control: shown beside the others, not ranked. fails: audits
-    that the strategy openly fails.
+    the rule itself, or a loss of its own. gate: what its combine weights are made by; the z-loss is
+    for softmax. fills_capacity: experts take exactly C tokens by rule. steers_k: a token has K
+    experts on average only. Neither of these two is limited by capacity afterwards. reads_logits:
+    False where there is no router network. noise_router: a second network gives the scale of noise.
+    sequential: K routers choose one expert each, one after another. control: shown beside the
+    others, not ranked. fails: audits that the strategy openly fails.
 
     table: token counts_V, E and K to table_VK. state: E and K to what a layer carries from step to
     step; update: changes it in place after a step, given all layers. loss: a term of the training
@@ -87,7 +88,9 @@ class Strategy:
     min_top_k: int = 1
     max_top_k: int | None = None
     balanced_by: Literal["switch", "bias", "rule", "own"] = "switch"
+    gate: Literal["softmax", "sigmoid", "relu"] = "softmax"
     fills_capacity: bool = False
+    steers_k: bool = False
     reads_logits: bool = True
     noise_router: bool = False
     sequential: bool = False

@@ -11,6 +11,8 @@ from bisect import bisect_left
 from scipy.optimize import brentq
 from scipy.special import ncfdtr, stdtrit
 
+from moe_core.stats.intervals import Interval
+
 
 def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
     """Smallest true mean difference that n pairs detect with that power; nan where n < 2.
@@ -28,6 +30,18 @@ def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: flo
     while missing(enough) < 0:
         enough *= 2
     return sd / math.sqrt(n) * float(brentq(missing, 0, enough))
+
+
+def detectable(interval: Interval) -> float:
+    """Smallest true difference that as many pairs detect with the spread behind a 95 % interval.
+
+    The interval may be two-level: stories then limit what seeds can show. nan where n < 2.
+    """
+    if not interval.high >= interval.low:
+        return math.nan
+    half = (interval.high - interval.low) / 2
+    sd = half / -float(stdtrit(interval.n - 1, 0.025)) * math.sqrt(interval.n)
+    return minimum_detectable_effect(sd, interval.n)
 
 
 def seeds_needed(sd: float, effect: float, alpha: float = 0.05, power: float = 0.8) -> int:

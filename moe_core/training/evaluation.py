@@ -44,7 +44,7 @@ class RoutingMeasures:
     drop_rate: share of assignments dropped. token_drop_rate: share of tokens that no expert
     processed. assignments_per_token: kept ones, over all steps of a layer. load_cv, max_vio, gini,
     dead_experts: from the load of the whole split before dropping. coactivation_max: None where no
-    token has two experts. switch_loss: of each batch, as in training, then averaged by tokens.
+    token has two experts. switch_loss: of each batch, then averaged by tokens.
     """
 
     drop_rate: float

@@ -61,8 +61,8 @@ def auxiliary_losses(
 ) -> dict[str, Tensor]:
     """The terms that a strategy is trained with besides the task, each the mean over layers.
 
-    ``switch``: of strategies balanced by it. ``z``: where a trained router feeds a softmax, unlike
-    sigmoid and ReLU gates, balanced by a bias or a loss of their own. ``own``: the strategy's.
+    ``switch``: of strategies balanced by it. ``z``: where a trained router feeds a softmax and the
+    strategy brings no loss of its own. ``own``: that loss.
     """
     terms: dict[str, Tensor] = {}
     if strategy.reads_logits and strategy.router_gradient != "none":
@@ -77,7 +77,7 @@ def auxiliary_losses(
                 for layer, z_TE in routed
             ]
             terms["switch"] = torch.stack(balance).mean()
-        if strategy.balanced_by in ("switch", "rule"):
+        if strategy.gate == "softmax" and strategy.balanced_by != "own":
             terms["z"] = torch.stack([z_loss(z_TE) for _, z_TE in routed]).mean()
     if strategy.loss is not None:
         terms["own"] = strategy.loss(layers)
@@ -223,7 +223,8 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
     if strategy is None or moe is None:
         return Measured(asdict(causal.quality), causal, causal, causal)
     own_rule = strategy.decode is not None
-    limited = read(TRAINING) if own_rule or moe.drop_policy != "none" else causal
+    drops = moe.drop_policy != "none" and not strategy.steers_k
+    limited = read(TRAINING) if own_rule or drops else causal
     train_mode = causal
     if own_rule:
         same = strategy.fills_capacity or moe.drop_policy == "none"
@@ -235,5 +236,6 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
         "bits_per_byte_at_capacity": limited.quality.bits_per_byte,
         "leak_premium": causal.quality.bits_per_byte - train_mode.quality.bits_per_byte,
         "assignments_per_token_causal": causal.routing.assignments_per_token,
+        "load_cv_causal": causal.routing.load_cv,
     }
     return Measured(measures | asdict(limited.routing), causal, train_mode, limited)

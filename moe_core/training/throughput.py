@@ -40,6 +40,7 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
     config = trainer.config
     for step in range(timing.warmup_steps):
         trainer.step(step)
+    settle(trainer)
     layers = trainer.model.moe_layers()
     steps_of_a_layer = layers[0].steps if layers else 1
     seconds, peaks = [], [matmul_peak(trainer)]
@@ -82,6 +83,19 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
         params_total=counted.params_total,
         params_active=active.params_active,
     )
+
+
+def settle(trainer: Trainer, most_steps: int = 300) -> None:
+    """Train on until a strategy that steers its number of experts has reached it, within 5 %."""
+    moe = trainer.model.config.moe
+    if moe is None or trainer.strategy is None or not trainer.strategy.steers_k:
+        return
+    for step in range(most_steps):
+        used = sum(layer.routing.token_A.numel() for layer in trainer.layers)
+        wanted = sum(moe.top_k * layer.routing.num_tokens for layer in trainer.layers)
+        if abs(used / wanted - 1) < 0.05:
+            return
+        trainer.step(step)
 
 
 def matmul_peak(trainer: Trainer, products: int = 8) -> float:

@@ -137,10 +137,10 @@ def test_an_experiment_has_a_cell_a_level(finished, experiment, column):
 
 def test_learning_rates_are_checked_against_their_neighbours(finished):
     choice = pd.read_csv(finished.folder / "results/learning_rate/choice.csv")
-    rates = pd.read_csv(finished.folder / "results/learning_rate/aggregate.csv")
+    rates = pd.read_csv(finished.folder / "results/learning_rate/summary.csv")
     softk = choice[choice.strategy == "softk"].iloc[0]
-    own = rates[rates.strategy == "softk"].set_index("learning_rate").bits_per_byte
-    assert softk.best_bits_per_byte == own.min()
+    own = rates[rates.strategy == "softk"].set_index("learning_rate").valid_bits_per_byte
+    assert softk.best_valid_bits_per_byte == own.min()
     assert softk.learning_rate == sorted(own.index)[1]
     assert softk.best_on_edge == (own.idxmin() != softk.learning_rate)
 

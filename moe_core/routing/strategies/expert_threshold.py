@@ -10,6 +10,7 @@ STRATEGY = Strategy(
     group="token",
     router_gradient="task",
     balanced_by="rule",
+    steers_k=True,
     route=threshold.above,
     state=threshold.initial,
     update=threshold.follow_top_k,

@@ -11,6 +11,7 @@ from moe_core.routing.strategy import RouteContext, Strategy
 def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     """g: p of the two best, normalised. In training the second is used if 2 g_2 > U(0, 1).
 
+    GShard's balance loss counts first choices; here it is the Switch loss, of all that are used.
     Causal because capacity fills token by token here; GShard fills all first choices before any
     second one, so that a later token's first choice can displace an earlier token's second.
     """

@@ -1,5 +1,6 @@
 """Loss-free balancing: sigmoid scores, and a bias that moves the choice towards idle experts."""
 
+import torch
 from torch import Tensor
 
 from moe_core.routing.choice import best_experts
@@ -9,9 +10,9 @@ from moe_core.routing.strategy import RouteContext, Strategy
 
 def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     """The k largest s + b, weighted by s = sigmoid(z). ``balance.update_bias`` moves b."""
-    scores_TE = logits_TE.sigmoid()
-    expert_TK = best_experts(scores_TE, context)
-    return from_token_choice(expert_TK, scores_TE.gather(1, expert_TK), context.num_experts)
+    expert_TK = best_experts(logits_TE, context, score=torch.sigmoid)
+    weight_TK = logits_TE.gather(1, expert_TK).sigmoid()
+    return from_token_choice(expert_TK, weight_TK, context.num_experts)
 
 
 STRATEGY = Strategy(
@@ -21,5 +22,6 @@ STRATEGY = Strategy(
     group="token",
     router_gradient="task",
     balanced_by="bias",
+    gate="sigmoid",
     route=route,
 )

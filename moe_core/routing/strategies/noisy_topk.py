@@ -12,6 +12,7 @@ from moe_core.routing.strategy import RouteContext, Strategy
 def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     """h = z + N(0, 1) * softplus(W_n x); weights = softmax over the k largest h. No noise, h = z.
 
+    The paper's importance and load losses are replaced by the Switch loss that others have.
     k must be at least 2: the softmax of one logit is 1, which would cut the router's gradient.
     """
     noisy_TE = logits_TE

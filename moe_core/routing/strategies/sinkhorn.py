@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor
 
-from moe_core.routing.choice import best_experts
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.strategy import RouteContext, Strategy
 
@@ -33,7 +32,11 @@ def transport_plan(logits_GSE: Tensor) -> Tensor:
 
 
 def route(logits_TE: Tensor, context: RouteContext) -> Routing:
-    """The k largest entries of each row of the sequence's plan, weighted by sigmoid(z)."""
+    """The k largest entries of each row of the sequence's plan, weighted by sigmoid(z).
+
+    The plan is made for one expert a token, and its largest entries are near-balanced only: with
+    k above 1 the second choices less so. The papers assign over a batch; here over a sequence.
+    """
     plan_GSE = transport_plan(logits_TE.unflatten(0, (-1, context.group_size)))
     return _weighted(logits_TE, plan_GSE.flatten(0, 1), context)
 
@@ -44,7 +47,7 @@ def decode(logits_TE: Tensor, context: RouteContext) -> Routing:
 
 
 def _weighted(logits_TE: Tensor, scores_TE: Tensor, context: RouteContext) -> Routing:
-    expert_TK = best_experts(scores_TE, context)
+    expert_TK = scores_TE.topk(context.top_k, dim=-1).indices
     weight_TK = logits_TE.gather(1, expert_TK).sigmoid()
     return from_token_choice(expert_TK, weight_TK, context.num_experts)
 
@@ -56,6 +59,7 @@ STRATEGY = Strategy(
     group="sequence",
     router_gradient="task",
     balanced_by="rule",
+    gate="sigmoid",
     route=route,
     decode=decode,
 )
