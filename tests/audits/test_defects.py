@@ -251,7 +251,6 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     "one slot more": (in_layer("limit_capacity", one_slot_more), {("conservation", "train")}),
     "one slot less": (in_layer("limit_capacity", one_slot_less), {("conservation", "train")}),
     "removed": (in_layer("limit_capacity", removed), {("conservation", "train")}),
-    "removed unseen": (in_layer("limit_capacity", removed, "remoe"), {("conservation", "train")}),
     "weights lost": (in_layer("dispatch", unweighted), CONSERVATION | {("gradient", "train")}),
     "drops served": (in_layer("dispatch", undropped), {("conservation", "train")}),
 }

@@ -77,14 +77,19 @@ def test_every_arm_of_a_claim_is_one_cell_of_the_study(planned, name):
     rule = CLAIMS[name].rule
     assert rule
     for leaf in leaves(rule):
-        cells = []
+        cells, sides = [], []
         for arm in leaf.arms():
             rows = planned.runs(arm)
             cells.append(rows.cell.iloc[0])
+            sides.append({*rows.run})
             if arm.minus_dense:
                 assert {*rows.index} <= {*planned.runs(planned.dense(arm)).index}
         if not isinstance(leaf, Concordant):
             assert len({*cells}) == len(cells), f"{leaf} compares an arm with itself"
+        elif leaf.first.measure == leaf.second.measure:
+            half = len(sides) // 2
+            first, second = set().union(*sides[:half]), set().union(*sides[half:])
+            assert not first & second, f"{leaf} ranks the same runs twice"
 
 
 def test_an_arm_that_no_experiment_trains_would_be_noticed(planned):

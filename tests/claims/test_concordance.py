@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from scipy import stats
 
 from moe_core.claims.concordance import at_least, concordance
+from moe_core.claims.evidence import UntestableError
 from moe_core.claims.judge import judge
 from moe_core.claims.rules import Concordant
 
@@ -98,6 +99,62 @@ def test_p_values_are_those_of_the_pairs(world):
     strict = concordance(rule(0.9), world.evidence)
     assert strict.p_alike == 1.0
     assert strict.p_unlike == pytest.approx(min(1.0, 10 * pairs[3, 4]))
+
+
+def across(first: dict, second: dict, *measures: str) -> Concordant:
+    """Of selected arms, by one measure or a measure each; load_cv if none is named."""
+    of_first, of_second = (*measures, *measures)[:2] or ("load_cv", "load_cv")
+    sides = {
+        "first": {"arms": first, "measure": of_first},
+        "second": {"arms": second, "measure": of_second},
+    }
+    both = {"kind": "concordant", "strategies": STRATEGIES, "least": 0.9}
+    return RULE.validate_python(both | sides)
+
+
+UNIFIED = {"experiment": "unified"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "measure"),
+    [
+        (UNIFIED, UNIFIED, "load_cv"),
+        (UNIFIED, UNIFIED | {"capacity_factor": 1.25}, "load_cv"),  # in other words
+        (UNIFIED, UNIFIED | {"minus_dense": True}, "bits_per_byte"),
+        (UNIFIED, {"experiment": "larger"}, "load_cv"),  # whose runs are those of the other
+    ],
+)
+def test_runs_do_not_agree_with_themselves(world, first, second, measure):
+    fill(world, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5], noise=0.02)
+    world.add("dense", audited=False)
+    world.rows["larger"] = world.rows["unified"]
+    for sides in [(first, second), (second, first)]:
+        asked = across(*sides, measure)
+        with pytest.raises(UntestableError, match="both sides are the same runs of top1"):
+            concordance(asked, world.evidence)
+        assert judge(asked, world.evidence).verdict == "NOT TESTABLE"
+
+
+def test_two_measures_of_the_same_runs_may_agree(world):
+    fill(world, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5], noise=0.02)
+    asked = across(UNIFIED, UNIFIED, "load_cv", "drop_rate")
+    assert judge(asked, world.evidence).verdict == "SUPPORTED"
+
+
+def test_one_run_that_both_sides_share_is_one_too_many(world):
+    for rank, strategy in enumerate(STRATEGIES):
+        for experiment in ("unified", "larger"):
+            drawn = [rank + x / 100 for x in range(5)]
+            world.add(strategy, experiment=experiment, load_cv=drawn)
+    asked = across(UNIFIED, {"experiment": "larger"})
+    assert concordance(asked, world.evidence).tau.mean == pytest.approx(1)
+    theirs, ours = (
+        next(row for row in world.rows[e] if (row["strategy"], row["seed"]) == ("hash", 3))
+        for e in ("larger", "unified")
+    )
+    theirs["run"] = ours["run"]
+    with pytest.raises(UntestableError, match="both sides are the same runs of hash"):
+        concordance(asked, world.evidence)
 
 
 def test_one_seed_ranks_nothing(world):

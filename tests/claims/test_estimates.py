@@ -159,14 +159,33 @@ def test_unequal_flops_are_told_where_quality_is_compared(world):
     for width in (128, 256):
         world.add("dense", dense_width=width, audited=False)
     note = r"at unequal active FLOPs \(dense widths \[128, 256\]\)"
-    with_note = estimate(world.evidence, "bits_per_byte", A, less=B).about
-    assert re.search(note, with_note)
-    assert "unequal" not in estimate(world.evidence, "load_cv", A, less=B).about
+    quality = ("bits_per_byte", "bits_per_byte_at_capacity", "perplexity", "steps_to_target")
+    other = ("load_cv", "drop_rate_excess")
+    for row in world.rows["unified"]:
+        row |= dict.fromkeys({*quality, *other} - row.keys(), 1.0 + row["seed"])
+    for measure in quality:
+        assert re.search(note, estimate(world.evidence, measure, A, less=B).about), measure
+    for measure in other:
+        assert "unequal" not in estimate(world.evidence, measure, A, less=B).about
     over_dense = [arm.model_copy(update={"minus_dense": True}) for arm in (A, B)]
     assert (
         "unequal"
         not in estimate(world.evidence, "bits_per_byte", over_dense[0], less=over_dense[1]).about
     )
+
+
+def test_measures_at_capacity_are_paired_by_seed_and_in_units_of_their_kind(world):
+    for measure, unit in [
+        ("bits_per_byte_at_capacity", "bits_per_byte"),
+        ("drop_rate_excess", "share"),
+    ]:
+        # as many bits per byte without drops: these must not be read instead
+        world.rows.clear()
+        world.add("softk", 1.2, **{measure: CV_A}).add("top1", 1.2, **{measure: CV_B})
+        found = estimate(world.evidence, measure, A, less=B)
+        ends = stats.ttest_rel(CV_A, CV_B).confidence_interval()
+        assert (found.interval.low, found.interval.high) == pytest.approx((ends.low, ends.high))
+        assert found.unit == unit
 
 
 def test_leads_over_dense_models_of_their_own(world):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 from scipy import stats
@@ -48,12 +49,52 @@ def test_less_in_bits_per_byte(world, gap, noise, verdict):
     assert found.unit == "bits_per_byte"
 
 
-def test_one_seeds_deviation_is_the_smallest_effect_of_interest(world):
-    world.shared_sd = 0.08
-    world.add("softk", 1.17).add("top1", 1.2)
-    found = judged(LESS, world)
-    assert found.high < 0  # paired, it is certain
-    assert found.verdict == "EQUIVALENT"
+NOISY = 0.08
+SEED_SD = float(np.std([np.random.default_rng(s).normal(0, NOISY) for s in range(5)], ddof=1))
+
+
+@pytest.mark.parametrize(
+    ("gap", "least", "verdict"),
+    [
+        (-1.01 * SEED_SD, 0.0, "SUPPORTED"),
+        (-0.99 * SEED_SD, 0.0, "INCONCLUSIVE"),
+        (-0.0101, 0.0, "INCONCLUSIVE"),  # certain, but neither an effect nor none
+        (-0.0099, 0.0, "EQUIVALENT"),
+        (-0.0099, 0.001, "EQUIVALENT"),  # what a claim asks can raise the smallest effect alone
+        (-0.03, 0.035, "EQUIVALENT"),
+        (-0.03, 0.025, "INCONCLUSIVE"),
+        (-1.01 * SEED_SD, 1.005 * SEED_SD, "SUPPORTED"),
+        (0.0101, 0.0, "REFUTED"),  # no deviation excuses the other side
+    ],
+)
+def test_a_seeds_deviation_raises_what_is_an_effect_and_not_what_is_none(
+    world, gap, least, verdict
+):
+    world.shared_sd = NOISY
+    world.add("softk", 1.2 + gap, 2e-5).add("top1", 1.2, 2e-5)
+    found = judged(LESS | {"least": least}, world)
+    assert gap - 1e-4 < found.low < found.high < gap + 1e-4  # paired, it is certain
+    assert found.verdict == verdict
+
+
+def test_an_effect_below_a_seeds_deviation_leaves_an_order_open(world):
+    world.shared_sd = NOISY
+    world.add("softk", 1.2).add("hash", 1.23).add("top1", 1.5)
+    rule = {"kind": "order", "arms": {"experiment": "unified"}, "margin": 0.02}
+    assert judged(rule | {"chain": "softk < hash < top1"}, world).verdict == "INCONCLUSIVE"
+    assert judged(rule | {"chain": "softk < top1"}, world).verdict == "SUPPORTED"
+    world.add("expert_choice", 1.201)
+    tie = rule | {"chain": "softk < expert_choice < top1"}
+    assert judged(tie, world).verdict == "REFUTED"
+
+
+@pytest.mark.parametrize("measure", ["load_cv", "bits_per_byte_at_capacity"])
+def test_a_seeds_deviation_is_asked_for_in_bits_per_byte_alone(world, measure):
+    seeds = [0.1, 0.9, 0.3, 0.7, 0.5]
+    below = [x - 0.05 + y for x, y in zip(seeds, SPREAD, strict=True)]
+    world.add("softk", **{measure: below}).add("top1", **{measure: seeds})
+    assert judged(LESS | {"measure": measure, "least": 0.01}, world).verdict == "SUPPORTED"
+    assert judged(LESS | {"measure": measure, "least": 0.08}, world).verdict == "EQUIVALENT"
 
 
 def test_an_explicit_least_can_ask_for_more(world):
@@ -251,8 +292,12 @@ def test_concordant_experiments(world):
     for rank, strategy in enumerate(["top1", "softk", "hash", "topk_hard"]):
         world.add(strategy, load_cv=around(rank), num_experts=8, experiment="larger")
         world.add(strategy, load_cv=around(rank ^ 1), num_experts=32, experiment="larger")
+        world.add(strategy, load_cv=around(3 * rank), experiment="subword")
     few, many = ({"arms": {"experiment": "larger", "num_experts": e}} for e in (8, 32))
-    same = judged(concordant(0.9, first=few, second=few), world)
+    same = judged(
+        concordant(0.9, first=few, second={"arms": {"experiment": "subword"}}),
+        world,
+    )
     assert (same.verdict, same.effect) == ("SUPPORTED", 1.0)
     # two exchanges of neighbours among four: (4 - 2) / 6
     other = judged(concordant(0.9, first=few, second=many), world)

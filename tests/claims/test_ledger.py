@@ -149,9 +149,10 @@ def command(tmp_path, monkeypatch) -> Command:
 
 
 def unified(world, bits: dict[str, float]):
+    """Strategies of these bits per byte, and the dense model of their FLOPs."""
     for strategy, mean in bits.items():
         world.add(strategy, mean, 0.002, load_cv=[0.0] * 5 if strategy == "expert_choice" else 0.4)
-    return world
+    return world.add("dense", 1.4, 0.002, audited=False)
 
 
 def test_the_ledger_of_claims_yaml_where_c01_is_true(world, command):
@@ -195,6 +196,19 @@ def test_changes_against_a_stored_ledger(world, command, tmp_path):
     assert [*ledger.id[ledger.changed]] == ["C01"]
     before = {"C01": "SUPPORTED", "C02": "EQUIVALENT", "C09": "AWAITS"}
     assert ledger.previous_verdict.dropna().to_dict() == before
+
+
+def test_a_smoke_run_is_not_compared_with_a_stored_ledger(world, command, tmp_path):
+    unified(world, dict(zip(C01, (1.2, 1.2, 1.25, 1.3, 1.35), strict=True)))
+    stored = tmp_path / "stored.csv"
+    command.ledger(world).to_csv(stored, index=False)
+    smoke = command.ledger(world, "--stored", str(stored), smoke="true")
+    assert smoke.verdict["C01"] == "NOT TESTABLE"
+    assert smoke.previous_verdict.isna().all()
+    assert not smoke.changed.any()
+    full = command.ledger(world, "--stored", str(stored))
+    assert full.previous_verdict["C01"] == "SUPPORTED"
+    assert full.previous_verdict.notna().all()
 
 
 def test_a_smoke_run_judges_nothing(world, command):

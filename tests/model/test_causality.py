@@ -142,13 +142,16 @@ def test_full_pass_is_what_a_decoder_sees_of_each_prefix(
         assert moved(full[:, length - 1], last) < 1e-5
 
 
-@pytest.mark.parametrize("name", [n for n in HONEST if n not in BALANCED_BY_RULE])
+LIMITED = [
+    n for n in HONEST if n not in BALANCED_BY_RULE and not registry.declaration(n)["steers_k"]
+]
+
+
+@pytest.mark.parametrize("name", LIMITED)
 def test_skewed_routers_are_skewed_and_drop(name: str, top_k: int) -> None:
     fresh, skewed = (
         model_for(name, top_k, skewed, 0).eval()(tokens_of(0))[1] for skewed in (False, True)
     )
     for before, after in zip(fresh, skewed, strict=True):
-        # gates of which any number may be open are crowded rather than skewed
-        least = 0.25 if name == "remoe" else 0.5
-        assert load_cv(after.routing.load_E()) > max(least, load_cv(before.routing.load_E()))
+        assert load_cv(after.routing.load_E()) > max(0.5, load_cv(before.routing.load_E()))
         assert after.routing.kept_A.double().mean() < before.routing.kept_A.double().mean() < 0.6

@@ -127,7 +127,9 @@ def measured_flops(config: TransformerConfig, backward: bool) -> tuple[float, fl
     token_id_BS = torch.randint(V, (B, S), generator=torch.Generator().manual_seed(0))
     counter = FlopCounterMode(display=False)
     with sdpa_kernel(SDPBackend.MATH), counter:
-        logits_BSV, layers = model(token_id_BS, DROPLESS)
+        noisy = config.moe and registry.declaration(config.moe.strategy)["noise_router"]
+        draw = torch.Generator() if noisy else None
+        logits_BSV, layers = model(token_id_BS, DROPLESS, draw)
         if backward:
             logits_BSV.logsumexp(-1).sum().backward()
     counts = {op.__name__: flops for op, flops in counter.get_flop_counts()["Global"].items()}

@@ -20,9 +20,9 @@ from tests.conftest import HONEST, moe_of
 V, S = 30, 16
 TRAINED_WITH: list[tuple[set[str], tuple[str, ...]]] = [
     ({"switch", "z"}, ("top1", "topk_hard", "softk", "softk_pre", "coe", "gshard", "noisy_topk")),
-    ({"z"}, ("expert_choice", "expert_threshold", "sinkhorn")),
+    ({"z"}, ("expert_choice", "expert_threshold")),
     ({"own"}, ("remoe",)),
-    (set(), ("loss_free", "hash", "position_hash", "frozen_router")),
+    (set(), ("loss_free", "sinkhorn", "hash", "position_hash", "frozen_router")),
 ]
 
 

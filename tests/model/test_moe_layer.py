@@ -88,7 +88,7 @@ def softmax_over(z_E: Tensor, chosen: list[int]) -> Chosen:
 
 
 def ranked(score_E: Tensor, state: Weights, k: int) -> list[int]:
-    """The k experts of largest score, a balancing bias added, best first."""
+    """The k experts of largest bounded score, a balancing bias added, best first."""
     biased = (score_E.detach() + state.get("bias_E", torch.zeros(E))).tolist()
     return sorted(range(E), key=biased.__getitem__, reverse=True)[:k]
 
@@ -104,15 +104,13 @@ def row_rule(
     """Experts and weights of one token, best first; hashed: its id's row of the fixed table."""
     match strategy:
         case "top1" | "coe" | "softk_pre":
-            return [(e, probabilities(z_E)[e]) for e in ranked(z_E, state, k)]
+            return [(e, probabilities(z_E)[e]) for e in ranked(probabilities(z_E), state, k)]
         case "topk_hard":
-            return [(e, torch.tensor(1 / k)) for e in ranked(z_E, state, k)]
+            return [(e, torch.tensor(1 / k)) for e in ranked(probabilities(z_E), state, k)]
         case "softk" | "frozen_router" | "noisy_topk" | "gshard":
-            return softmax_over(z_E, ranked(z_E, state, k))
-        case "loss_free":
+            return softmax_over(z_E, ranked(probabilities(z_E), state, k))
+        case "loss_free" | "sinkhorn":  # the latter a decoder's
             return [(e, sigmoid(z_E)[e]) for e in ranked(sigmoid(z_E), state, k)]
-        case "sinkhorn":  # a decoder's
-            return [(e, sigmoid(z_E)[e]) for e in ranked(z_E, state, k)]
         case "remoe":
             return [(e, z_E[e]) for e in range(E) if z_E[e] > 0]
         case "expert_threshold" | "expert_choice":  # the latter a decoder's
@@ -156,7 +154,8 @@ def step_output(
     config, strategy = layer.config, layer.config.strategy
     k = 1 if strategy == "coe" else config.top_k
     capacity = slots_per_expert(config.capacity_factor, k, S, E)
-    limited = mode == TRAINING and config.drop_policy != "none" and strategy != "expert_choice"
+    unlimited = ("expert_choice", "expert_threshold", "remoe")
+    limited = mode == TRAINING and config.drop_policy != "none" and strategy not in unlimited
     state = dict(layer.states[step].named_buffers())
     z = [router_output(config.router, x_D, weights, step) if layer.routers else x_D for x_D in x_TD]
     if mode.rule == "train" and strategy in SEQUENCE_RULES:
@@ -235,7 +234,8 @@ def test_layer_is_a_float64_loop_over_its_rule_forward_and_backward(
 ) -> None:
     layer = layer_for(name, k, activation, capacity_factor=0.75, drop_policy="position")
     routed = layer(*batch(), S, MODES[mode])[1]
-    drops = mode == "at capacity" and name != "expert_choice"
+    unlimited = ("expert_choice", "expert_threshold", "remoe")
+    drops = mode == "at capacity" and name not in unlimited
     assert drops == (not all(step.routing.kept_A.all() for step in routed))
     check_against_loop(layer, MODES[mode])
 
@@ -330,9 +330,11 @@ def test_dropless_keeps_all_and_capacity_limits_each_sequence(name: str, top_k: 
     capacity = slots_per_expert(0.5, k, S, E)
     assert dropless.kept_A.all()
     assert limited.load_E().tolist() == dropless.load_E().tolist()
-    if not layer.strategy.fills_capacity:
+    if name in ("remoe", "expert_threshold"):
+        assert limited.kept_A.all()
+        return
+    if name != "expert_choice":
         assert not limited.kept_A.all()
-    if name not in ("remoe", "expert_threshold", "expert_choice"):
         assert dropless.kept_A.numel() == B * S * k
     assert int((limited.dense_TE() > 0).view(B, S, E).sum(1).max()) <= capacity
 

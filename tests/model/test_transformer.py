@@ -103,7 +103,7 @@ def test_steps_of_a_chain_start_from_routers_of_their_own() -> None:
 def test_noise_starts_with_one_scale_everywhere(net: RouterNet) -> None:
     """softplus(0) = ln 2, whatever the token (arXiv 1701.06538, appendix A)."""
     model = build(config_for("noisy_topk", moe={"router": net}), COUNTS_V, 0)
-    for layer in model(torch.arange(32).view(2, 16))[1]:
+    for layer in model(torch.arange(32).view(2, 16), generator=torch.Generator())[1]:
         assert layer.context.noise_logits_TE is not None
         assert layer.context.noise_logits_TE.shape == (32, 8)
         assert not layer.context.noise_logits_TE.any()

@@ -72,7 +72,7 @@ def fail(tests: str, folder: Path) -> bool:
 
 
 def damaged(mutant: Mutant, text: str) -> str:
-    """The text with the defect. Exits where it has no one place, or the result cannot be read."""
+    """The text with the defect. Exits if it has no one place; SyntaxError if it is no Python."""
     if (count := text.count(mutant.old)) != 1:
         sys.exit(f"{mutant.file}: {mutant.old!r} occurs {count} times, not once")
     text = text.replace(mutant.old, mutant.new)

@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from moe_core.stats.power import minimum_detectable_effect, seeds_needed
+from moe_core.stats.difference import Source, difference
+from moe_core.stats.intervals import Interval
+from moe_core.stats.paired import difference_interval
+from moe_core.stats.power import detectable, minimum_detectable_effect, seeds_needed
 
 
 @pytest.mark.parametrize(("n", "alpha", "power"), [(3, 0.05, 0.8), (5, 0.05, 0.8), (5, 0.01, 0.5)])
@@ -44,7 +47,45 @@ def test_effect_scales_with_sd_and_shrinks_with_seeds(n: int, sd: float) -> None
     assert minimum_detectable_effect(sd, n + 1) < effect
 
 
+@given(st.floats(-10, 10), st.floats(1e-4, 10), st.integers(2, 60))
+def test_what_an_interval_can_detect_is_of_the_spread_behind_it(
+    mean: float, sd: float, n: int
+) -> None:
+    half = stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n)
+    found = detectable(Interval(mean, mean - half, mean + half, n))
+    assert found == pytest.approx(minimum_detectable_effect(sd, n))
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20])
+def test_what_paired_seeds_can_detect(n: int) -> None:
+    a, b = np.random.default_rng(n).normal([[0.3], [0.4]], 0.01, size=(2, n))
+    found = detectable(difference_interval(dict(enumerate(a)), dict(enumerate(b))).interval)
+    assert found == pytest.approx(minimum_detectable_effect((a - b).std(ddof=1), n))
+
+
+def test_stories_limit_what_seeds_can_detect() -> None:
+    seeds, stories = Source(0.01**2 / 5, 4), Source(0.02**2 / 5, 4)
+    alone = detectable(difference(0.1, [seeds], 5).interval)
+    assert alone == pytest.approx(minimum_detectable_effect(0.01, 5))
+    # variances add where both have as many degrees of freedom
+    both = detectable(difference(0.1, [seeds, stories], 5).interval)
+    assert both == pytest.approx(math.sqrt(5) * alone)
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [
+        Interval(1.0, math.nan, math.nan, 1),
+        Interval(1.0, 0.9, 1.1, 1),  # a timing, with the range of its repeats
+        Interval(1.0, math.nan, math.nan, 5),
+    ],
+)
+def test_without_spread_nothing_is_known_of_what_can_be_detected(interval: Interval) -> None:
+    assert math.isnan(detectable(interval))
+
+
 def test_edges() -> None:
+    assert detectable(Interval(1.0, 1.0, 1.0, 5)) == 0
     assert math.isnan(minimum_detectable_effect(0.01, 1))
     assert minimum_detectable_effect(0.0, 5) == 0
     assert seeds_needed(0.0, 0.01) == 2

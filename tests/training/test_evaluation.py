@@ -289,7 +289,8 @@ def test_evaluation_leaks_no_state(
     before = {name: w.clone() for name, w in trainer.model.state_dict().items()}
     state = torch.get_rng_state()
     first = measure(trainer, windows)
-    assert spy.modes == [True, *[False] * 6]  # two passes of three batches
+    passes = 1 if strategy == "remoe" else 2  # it has no capacity, so both would be one
+    assert spy.modes == [True, *[False] * 3 * passes]  # of three batches
     assert measure(trainer, windows).measures == first.measures
     assert torch.equal(torch.get_rng_state(), state)
     assert all(m.training for m in trainer.model.modules())
@@ -356,7 +357,7 @@ def test_measure_reads_each_mode_and_no_pass_twice(
     # a strategy that is balanced by rule may decide alike in two modes
     assert len(made) == len(set(made)) >= len(different)
     own_rule = registry.load(strategy).decode is not None
-    drops = policy != "none" and strategy != "expert_choice"
+    drops = policy != "none" and strategy not in ("expert_choice", "expert_threshold")
     assert len(made) == 1 + own_rule + drops
 
 

@@ -219,7 +219,7 @@ def by_hand(strategy: str, layers: list[RoutedLayer], scope: int) -> Tensor:
     if own is not None:
         return own(layers)
     total = 0.05 * sum(z_loss(r.logits_TE) for r in layers) / len(layers)
-    if strategy == "sinkhorn":
+    if strategy == "expert_choice":
         return total
     return total + 0.3 * sum(switch_loss(r.logits_TE, r.routing, scope) for r in layers) / len(
         layers
@@ -228,7 +228,14 @@ def by_hand(strategy: str, layers: list[RoutedLayer], scope: int) -> Tensor:
 
 @pytest.mark.parametrize(
     ("strategy", "sequences"),
-    [("softk", None), ("softk", 1), ("top1", 2), ("coe", None), ("sinkhorn", None), ("remoe", 1)],
+    [
+        ("softk", None),
+        ("softk", 1),
+        ("top1", 2),
+        ("coe", None),
+        ("expert_choice", None),
+        ("remoe", 1),
+    ],
 )
 def test_steps_against_autograd_and_adamw_by_hand(
     trainer_of: TrainerOf, strategy: str, sequences: int | None

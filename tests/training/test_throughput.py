@@ -147,3 +147,17 @@ def test_matmul_peak_is_of_the_product_and_precision(
     assert matmul_peak(trainer, products=3) == 2 * 64**3 / 0.25
     dtype = torch.float32 if precision == "fp32" else torch.bfloat16
     assert asked == [(dtype, (64, 64, 64, 64))] * 3
+
+
+@pytest.mark.parametrize("strategy", ["remoe", "expert_threshold", "softk"])
+def test_a_strategy_that_steers_k_is_timed_when_it_has_reached_it(
+    trainer_of: TrainerOf, strategy: str
+) -> None:
+    trainer = trainer_of(strategy)
+    trainer.step(0)
+    started = trainer.model.embedding.weight.clone()
+    throughput.settle(trainer)
+    used = sum(layer.routing.token_A.numel() for layer in trainer.layers)
+    tokens = sum(layer.routing.num_tokens for layer in trainer.layers)
+    assert used / tokens == pytest.approx(2, rel=0.05)
+    assert torch.equal(trainer.model.embedding.weight, started) == (strategy == "softk")

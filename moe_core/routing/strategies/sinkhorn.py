@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from moe_core.routing.choice import best_experts
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.strategy import RouteContext, Strategy
 
@@ -38,7 +39,7 @@ def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     k above 1 the second choices less so. The papers assign over a batch; here over a sequence.
     """
     plan_GSE = transport_plan(logits_TE.unflatten(0, (-1, context.group_size)))
-    return _weighted(logits_TE, plan_GSE.flatten(0, 1), context)
+    return _weighted(logits_TE, plan_GSE.flatten(0, 1).logit(), context)
 
 
 def decode(logits_TE: Tensor, context: RouteContext) -> Routing:
@@ -46,8 +47,8 @@ def decode(logits_TE: Tensor, context: RouteContext) -> Routing:
     return _weighted(logits_TE, logits_TE, context)
 
 
-def _weighted(logits_TE: Tensor, scores_TE: Tensor, context: RouteContext) -> Routing:
-    expert_TK = scores_TE.topk(context.top_k, dim=-1).indices
+def _weighted(logits_TE: Tensor, wanted_TE: Tensor, context: RouteContext) -> Routing:
+    expert_TK = best_experts(wanted_TE, context, score=torch.sigmoid)
     weight_TK = logits_TE.gather(1, expert_TK).sigmoid()
     return from_token_choice(expert_TK, weight_TK, context.num_experts)
 
