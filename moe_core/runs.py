@@ -57,7 +57,7 @@ def model_slug(model: TransformerConfig) -> str:
 
 
 def cell_name(run: RunSpec) -> str:
-    """Name of the cell of a run: what its runs over seeds share, unique within a study."""
+    """Name of the cell of a run: what its runs over seeds share, apart from tokens and steps."""
     training = run.training
     scope = f"-over{training.balance_sequences}" if training.balance_sequences else ""
     return (

@@ -47,7 +47,7 @@ def strategies() -> list[str]:
 
 @dataclass(frozen=True)
 class Look:
-    """How one strategy or control is drawn; hollow: it reads the future, so it is not ranked."""
+    """How one strategy or control is drawn; hollow: it reads the future in training."""
 
     label: str
     color: Color

@@ -153,7 +153,7 @@ def test_matmul_peak_is_of_the_product_and_precision(
 def test_a_strategy_that_steers_k_is_timed_when_it_has_reached_it(
     trainer_of: TrainerOf, strategy: str
 ) -> None:
-    trainer = trainer_of(strategy)
+    trainer = trainer_of(strategy, moe={"num_experts": 8})
     trainer.step(0)
     started = trainer.model.embedding.weight.clone()
     throughput.settle(trainer)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 SUMMARISING = {"summary", "aggregate", "frontier", "load_quality", "numbers", "numbers_tex"}
-SUMMARISING |= {"tables", "report", "all"}
+SUMMARISING |= {"tables", "report", "all", "ranking", "published_table"}
+JUDGING = {"audit", "audits", "audit_table", "ledger", "ledger_table"}
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_router_reruns_its_own_runs(stale, edited):
     made = {output for rule, output in jobs if rule in ("train", "throughput")}
     assert made
     assert all(re.match(r"results/(runs|throughput)/top1-", output) for output in made)
-    assert rules(jobs) == SUMMARISING | {"train", "throughput", "overlay"}
+    assert rules(jobs) == SUMMARISING | JUDGING | {"train", "throughput", "overlay"}
 
 
 def test_shared_code_reruns_all_runs_but_not_the_data(stale, edited):
