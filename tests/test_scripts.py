@@ -1,12 +1,94 @@
-"""What commands refuse."""
+"""What commands derive from the runs, and what they refuse."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from moe_core.corpus.tokenization import character_tokenizer
 from moe_core.errors import StudyError
-from workflow_scripts.summary import same_machine
+from tests.conftest import moe_of
+from workflow_scripts.aggregate import dense_twins
+from workflow_scripts.learning_rate_choice import choice
+from workflow_scripts.summary import drop_excess, learning, same_machine
 from workflow_scripts.tokenizer import refuse_lossy
+
+
+def test_steps_to_the_figure_that_all_ranked_arms_reach():
+    columns = ("strategy", "control", "tokens", "dim", "seed", "steps")
+    rows = pd.DataFrame(
+        [
+            ("softk", False, "text", 64, 0, 40),
+            ("top1", False, "text", 64, 0, 40),  # the worst that is ranked: 2.0
+            ("hash", True, "text", 64, 0, 40),
+            ("dense", True, "text", 64, 0, 40),
+            ("softk", False, "text", 64, 1, 40),
+        ],
+        columns=columns,
+        index=[7, 3, 5, 1, 2],
+    )
+    bits = [[3.0, 2.5, 1.5], [4.0, 3.0, 2.0], [4.0, 3.5, 3.0], [1.9, 1.5, 1.0], [3.0, 2.0, 2.5]]
+    saturation = (0.2, 0.6, 1.0)
+    metrics = [
+        pd.DataFrame({"step": (10, 20, 40), "bits_per_byte": b, "router_saturation": saturation})
+        for b in bits
+    ]
+    found = learning(metrics, rows)
+    assert found.index.tolist() == rows.index.tolist()
+    assert found.valid_bits_per_byte.tolist() == [1.5, 2.0, 3.0, 1.0, 2.5]
+    # half-way from 2.5 to 1.5; the end; never; before the first look; its own seed's figure
+    expected = [30.0, 40.0, np.nan, np.nan, 15.0]
+    np.testing.assert_allclose(found.steps_to_target, expected)
+    assert (found.router_saturation_halfway == 0.6).all()
+
+
+def test_random_choices_drop_nothing_in_excess():
+    moe, size = moe_of("softk", num_experts=8, top_k=2, capacity_factor=1.0), 64
+    rng = np.random.default_rng(0)
+    chosen = rng.random((2000, size, 8)).argsort(-1)[..., :2]
+    load = (chosen[..., None] == np.arange(8)).sum((1, 2))
+    drop_rate = np.maximum(load - 16, 0).sum() / load.sum()  # 2 * 64 / 8 slots
+    assert drop_rate > 0.05
+    assert drop_excess({"drop_rate": drop_rate}, moe, size) == pytest.approx(0, abs=0.002)
+    assert drop_excess({"drop_rate": 0.5}, moe, size) == pytest.approx(0.5 - drop_rate, abs=0.002)
+
+
+def test_a_learning_rate_is_chosen_by_the_validation_stories_of_all_seeds():
+    rates = [0.002, 0.001, 0.004] * 2
+    valid = [2.0, 2.3, 1.9, 2.0, 2.2, 2.3]  # means 2.0, 2.25 and 2.1
+    arm = pd.DataFrame({"learning_rate": rates, "valid_bits_per_byte": valid})
+    arm = arm.assign(strategy="softk", ffn_hidden=64, seed=[7] * 3 + [8] * 3)
+    arm["bits_per_byte"] = [2.0, 1.0, 2.0] * 2  # the test stories would choose another
+    found = choice(arm, [1.0, 2.0, 4.0])
+    assert (found["learning_rate"], found["best_learning_rate"]) == (0.001, 0.002)
+    assert found["regret_bits_per_byte"] == pytest.approx(0.25)
+    assert not found["best_on_edge"]
+    assert found["tuning_seeds"] == 2
+    assert choice(arm[arm.seed == 7], [1.0, 2.0, 4.0])["best_on_edge"]
+
+
+def test_a_dense_twin_has_the_seed_text_size_and_steps():
+    columns = ["run", "strategy", "ffn_hidden", "dense_width", "dim", "tokens", "steps", "seed"]
+    same = ("dense", 128, 128, 64, "text", 40)
+    runs = pd.DataFrame(
+        [
+            *[(f"twin {seed}", *same, seed) for seed in (0, 1)],
+            ("narrow", "dense", 64, 64, 64, "text", 40, 0),
+            ("small", "dense", 128, 128, 32, "text", 40, 0),
+            ("other text", "dense", 128, 128, 64, "words", 40, 0),
+            ("short", "dense", 128, 128, 64, "text", 20, 0),
+            *[(f"softk {seed}", "softk", 64, 128, 64, "text", 40, seed) for seed in (0, 1, 2)],
+        ],
+        columns=columns,
+    )
+    cell = runs[runs.strategy == "softk"]
+    twins = dense_twins(runs, cell)
+    assert twins[["run", "run_dense"]].to_numpy().tolist() == [
+        ["softk 0", "twin 0"],
+        ["softk 1", "twin 1"],
+    ]
+    again = pd.DataFrame([("tuned", *same, 1)], columns=columns)
+    assert dense_twins(pd.concat([runs, again]), cell).empty
 
 
 def test_rates_of_two_machines_do_not_stand_side_by_side():

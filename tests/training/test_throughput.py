@@ -161,3 +161,12 @@ def test_a_strategy_that_steers_k_is_timed_when_it_has_reached_it(
     tokens = sum(layer.routing.num_tokens for layer in trainer.layers)
     assert used / tokens == pytest.approx(2, rel=0.05)
     assert torch.equal(trainer.model.embedding.weight, started) == (strategy == "softk")
+
+
+def test_time_starts_when_k_is_reached(
+    trainer_of: TrainerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of four gates are open at first, and stay so for the few steps of a warm-up."""
+    monkeypatch.setattr(throughput, "matmul_peak", lambda _: 1e15)
+    timed = measure_throughput(trainer_of("remoe", moe={"top_k": 1}), TIMING)
+    assert 0.5 < timed.assignments_per_token < 1.5
