@@ -22,10 +22,11 @@ rule frontier:
         mem_mb=1000,
         gpu=0,
     params:
+        script="frontier",
         code=script_code("frontier"),
-    # the script of a figure is named like its rule and takes what it draws by --table
+    # the script of a figure takes what it draws by --table
     shell:
-        "python -m workflow_scripts.{rule} --table {input:q} --pdf {output.pdf:q} "
+        "python -m workflow_scripts.{params.script} --table {input:q} --pdf {output.pdf:q} "
         "--png {output.png:q} 2>&1 | tee {log:q}"
 
 
@@ -46,6 +47,7 @@ use rule frontier as overlay with:
     benchmark:
         "results/benchmarks/overlay.jsonl"
     params:
+        script="overlay",
         code=script_code("overlay"),
 
 
@@ -66,6 +68,7 @@ use rule frontier as load_quality with:
     benchmark:
         "results/benchmarks/load_quality.jsonl"
     params:
+        script="load_quality",
         code=script_code("load_quality"),
 
 
@@ -86,6 +89,7 @@ use rule frontier as ranking with:
     benchmark:
         "results/benchmarks/ranking.jsonl"
     params:
+        script="ranking",
         code=script_code("ranking"),
 
 
@@ -106,6 +110,7 @@ use rule frontier as sweep with:
     benchmark:
         "results/benchmarks/sweep/{sweep}.jsonl"
     params:
+        script="sweep",
         code=script_code("sweep"),
 
 
@@ -126,6 +131,7 @@ use rule frontier as capacity_drop_rate with:
     benchmark:
         "results/benchmarks/capacity_drop_rate.jsonl"
     params:
+        script="capacity_drop_rate",
         code=script_code("capacity_drop_rate"),
 
 
@@ -146,4 +152,5 @@ use rule frontier as capacity_tokens_per_s with:
     benchmark:
         "results/benchmarks/capacity_tokens_per_s.jsonl"
     params:
+        script="capacity_tokens_per_s",
         code=script_code("capacity_tokens_per_s"),

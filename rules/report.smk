@@ -106,10 +106,11 @@ rule ledger_table:
         mem_mb=1000,
         gpu=0,
     params:
+        script="ledger_table",
         code=script_code("ledger_table"),
-    # the script of such a table is named like its rule and takes what it typesets by --table
+    # the script of such a table takes what it typesets by --table
     shell:
-        "python -m workflow_scripts.{rule} --table {input:q} --out {output.tex:q} "
+        "python -m workflow_scripts.{params.script} --table {input:q} --out {output.tex:q} "
         "2>&1 | tee {log:q}"
 
 
@@ -124,6 +125,7 @@ use rule ledger_table as audit_table with:
     benchmark:
         "results/benchmarks/audit_table.jsonl"
     params:
+        script="audit_table",
         code=script_code("audit_table"),
 
 
@@ -138,6 +140,7 @@ use rule ledger_table as published_table with:
     benchmark:
         "results/benchmarks/published_table.jsonl"
     params:
+        script="published_table",
         code=script_code("published_table"),
 
 
