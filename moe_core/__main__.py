@@ -68,10 +68,12 @@ def read_study(path: Path) -> Study:
 
 def print_strategies() -> None:
     """A line a strategy."""
+    wide = max(map(len, registry.names()))
     for name in registry.names():
         declared = registry.declaration(name)
         causal = "causal" if declared["causal"] else "not causal"
-        print(f"{name:16} {declared['label']:16} {causal:11} {declared['source']}")
+        control = "control" if declared["control"] else ""
+        print(f"{name:{wide}}  {causal:10}  {control:7}  {declared['source']}")
 
 
 def print_spec(study: Study, run: str) -> None:
