@@ -45,7 +45,7 @@ def main() -> None:
     controls = int((~cells.control).sum())
     if 0 < controls < len(cells):
         axes.axhline(controls - 0.5, color="0.6", lw=0.5, ls=":")
-    axes.set(xlabel="bits per byte less dense of equal FLOPs")
+    figure.supxlabel("bits per byte less dense of equal active FLOPs", fontsize=8)
     save(figure, given.pdf, given.png)
 
 
