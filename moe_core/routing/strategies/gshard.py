@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from moe_core.routing.choice import best_experts
-from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.routing import Routing
+from moe_core.routing.strategies import softk
 from moe_core.routing.strategy import RouteContext, Strategy
 
 
@@ -15,11 +15,10 @@ def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     Causal because capacity fills token by token here; GShard fills all first choices before any
     second one, so that a later token's first choice can displace an earlier token's second.
     """
-    expert_T2 = best_experts(logits_TE, context)
-    weight_T2 = logits_TE.gather(1, expert_T2).softmax(-1)
-    routing = from_token_choice(expert_T2, weight_T2, context.num_experts)
+    routing = softk.route(logits_TE, context)
     if context.noise is None:
         return routing
+    weight_T2 = routing.weight_A.view(-1, 2)
     draw_T = torch.rand(len(weight_T2), generator=context.noise).to(weight_T2)
     used_T2 = torch.stack([torch.ones_like(draw_T) > 0, 2 * weight_T2[:, 1] > draw_T], dim=1)
     return routing.where(used_T2.flatten())

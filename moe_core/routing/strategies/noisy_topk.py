@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from moe_core.routing.choice import best_experts
-from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.routing import Routing
+from moe_core.routing.strategies import softk
 from moe_core.routing.strategy import RouteContext, Strategy
 
 
@@ -20,9 +20,7 @@ def route(logits_TE: Tensor, context: RouteContext) -> Routing:
         assert context.noise_logits_TE is not None
         draw_TE = torch.randn(logits_TE.shape, generator=context.noise).to(logits_TE)
         noisy_TE = logits_TE + draw_TE * F.softplus(context.noise_logits_TE)
-    expert_TK = best_experts(noisy_TE, context)
-    weight_TK = noisy_TE.gather(1, expert_TK).softmax(-1)
-    return from_token_choice(expert_TK, weight_TK, context.num_experts)
+    return softk.route(noisy_TE, context)
 
 
 STRATEGY = Strategy(
