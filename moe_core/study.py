@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from moe_core.arms import Arms
-from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig, check
+from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig
+from moe_core.configuration_checks import check
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json
 from moe_core.runs import RunSpec, ShapeSpec, cell_name, run_id, shape_id, shape_of

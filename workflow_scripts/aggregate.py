@@ -11,6 +11,7 @@ from moe_core.stats.holm import holm
 from moe_core.stats.intervals import Interval, mean_interval
 from moe_core.stats.power import detectable, seeds_needed
 from workflow_scripts.command import parser, path_argument, run
+from workflow_scripts.summary import MEASURES
 
 WANTED = 0.01  # bits per byte: the smallest effect of interest
 IDENTITY = [
@@ -34,30 +35,7 @@ IDENTITY = [
     "learning_rate",
     "steps",
 ]
-OVER_SEEDS = [
-    "perplexity",
-    "bits_per_byte_train_mode",
-    "bits_per_byte_at_capacity",
-    "drop_rate",
-    "token_drop_rate",
-    "assignments_per_token",
-    "assignments_per_token_causal",
-    "load_cv",
-    "load_cv_causal",
-    "drop_rate_excess",
-    "max_vio",
-    "gini",
-    "dead_experts",
-    "router_entropy_nats",
-    "marginal_entropy_nats",
-    "top1_margin",
-    "coactivation_max",
-    "specialisation_mutual_information_nats",
-    "specialisation_null_mean_nats",
-    "specialisation_null_high_nats",
-    "router_saturation_halfway",
-    "steps_to_target",
-]
+OVER_SEEDS = [*MEASURES, "drop_rate_excess", "router_saturation_halfway", "steps_to_target"]
 PER_SHAPE = [
     "tokens_per_s",
     "tokens_per_s_min",
@@ -157,12 +135,11 @@ def main() -> None:
     stories = Stories(given.runs)
     cells = runs.groupby(["cell", "tokens"], sort=False)
     table = pd.DataFrame([cell_row(runs, str(name), cell, stories) for (name, _), cell in cells])
-    for key in [*OVER_SEEDS, "leak_premium", "bits_per_byte_minus_dense"]:
-        for column in (key, f"{key}_low", f"{key}_high"):
-            if column not in table:
-                table[column] = np.nan
+    # every column, whether or not this experiment has cells that fill it
     p_value = "bits_per_byte_minus_dense_p"
-    table[p_value] = table.get(p_value, np.nan)
+    means = [*OVER_SEEDS, "leak_premium", "bits_per_byte_minus_dense"]
+    expected = [f"{key}{end}" for key in means for end in ("", "_low", "_high")]
+    table = table.reindex(columns=list(dict.fromkeys([*table, *expected, p_value])))
     tested = table[p_value].notna()
     table.loc[tested, f"{p_value}_holm"] = holm(table.loc[tested, p_value])
     write_atomic(given.out, table.to_csv(index=False))

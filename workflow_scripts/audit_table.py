@@ -3,7 +3,7 @@
 import pandas as pd
 
 from moe_core.figures.style import order
-from moe_core.figures.typeset import escape
+from moe_core.figures.typeset import escape, table
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
 from workflow_scripts.command import parser, path_argument, run
@@ -42,28 +42,19 @@ def main() -> None:
         label = escape(registry.declaration(strategy)["label"])
         for mode in ("train", "decode"):
             marks = [mark(own[own.audit.eq(a) & own["mode"].eq(mode)]) for a in NAMES]
-            lines.append(
-                f"{label if mode == 'train' else ''} & {mode} & {' & '.join(marks)} " + r"\\"
-            )
-    body = "\n    ".join(lines)
+            name = label if mode == "train" else ""
+            lines.append(" & ".join([name, mode, *marks]))
     trials = int(audits[audits.audit == "suffix"].trials.min())
-    table = rf"""\begin{{table*}}
-  \caption{{Audits of trained and of adversarially skewed routers, by the rule of training at its
-    capacity and by the rule of a decoder; {trials} trials or more of each invariance. Numbers:
-    failures of trials in the worse case; in brackets where the strategy declares that it fails.}}
-  \label{{tab:audits}}
-  \centering
-  \scriptsize
-  \begin{{tabular}}{{@{{}}ll{"c" * len(NAMES)}@{{}}}}
-    \toprule
-    Strategy & Rule & {" & ".join(NAMES.values())} \\
-    \midrule
-    {body}
-    \bottomrule
-  \end{{tabular}}
-\end{{table*}}
-"""
-    write_atomic(given.out, table)
+    caption = rf"""Audits of trained and of adversarially skewed routers, by the rule of
+    training at its capacity and by the rule of a decoder; {trials} trials or more of each
+    invariance. Numbers: failures of trials in the worse case; in brackets where the strategy
+    declares that it fails."""
+    head = " & ".join(["Strategy", "Rule", *NAMES.values()])
+    columns = "ll" + "c" * len(NAMES)
+    write_atomic(
+        given.out,
+        table(caption, "tab:audits", columns, head, lines, column_separation="6pt"),
+    )
 
 
 if __name__ == "__main__":

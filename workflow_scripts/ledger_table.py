@@ -2,11 +2,15 @@
 
 import pandas as pd
 
-from moe_core.figures.typeset import escape, typeset
+from moe_core.figures.typeset import escape, table, typeset
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
 ROWS = 15  # of one page
+COLUMNS = (
+    r"l>{\raggedright}p{0.33\textwidth}>{\raggedright}p{0.095\textwidth}"
+    r">{\raggedright}p{0.14\textwidth}r>{\raggedright\arraybackslash}p{0.31\textwidth}"
+)
 UNITS = {"bits_per_byte": "bits_per_byte"}
 
 
@@ -34,31 +38,18 @@ def page(rows: pd.DataFrame, first: bool) -> str:
             typeset(row.n, "count"),
             escape(row.reason),
         ]
-        lines.append(" & ".join(cells) + r" \\")
-    body = "\n    ".join(lines)
-    caption = (
-        r"""The claims ledger. Verdicts are made by the rules of \texttt{claims.yaml}; effect: in
-    the units of the claim, with 95\,\% interval; $n$: paired seeds. $\ast$ differs from the stored
-    ledger."""
-        if first
-        else "The claims ledger, continued."
+        lines.append(" & ".join(cells))
+    caption = r"""The claims ledger. Verdicts are made by the rules of \texttt{claims.yaml};
+    effect: in the units of the claim, with 95\,\% interval; $n$: paired seeds. $\ast$ differs
+    from the stored ledger."""
+    return table(
+        caption if first else "The claims ledger, continued.",
+        "tab:ledger" if first else "",
+        COLUMNS,
+        "Id & Claim & Verdict & Effect & $n$ & Reason",
+        lines,
+        column_separation="3pt",
     )
-    label = r"\label{tab:ledger}" if first else ""
-    return rf"""\begin{{table*}}
-  \caption{{{caption}}}
-  {label}
-  \centering
-  \scriptsize
-  \setlength{{\tabcolsep}}{{3pt}}
-  \begin{{tabular}}{{@{{}}l>{{\raggedright}}p{{0.33\textwidth}}>{{\raggedright}}p{{0.095\textwidth}}>{{\raggedright}}p{{0.14\textwidth}}r>{{\raggedright\arraybackslash}}p{{0.31\textwidth}}@{{}}}}
-    \toprule
-    Id & Claim & Verdict & Effect & $n$ & Reason \\
-    \midrule
-    {body}
-    \bottomrule
-  \end{{tabular}}
-\end{{table*}}
-"""
 
 
 def main() -> None:

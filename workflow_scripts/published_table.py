@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from moe_core.figures.typeset import escape, typeset
+from moe_core.figures.typeset import escape, table, typeset
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 from workflow_scripts.tables import with_interval
@@ -35,28 +35,16 @@ def main() -> None:
             for key, unit in (("load_cv", "ratio"), ("drop_rate", "share"))
             for row in (theirs, ours)
         ]
-        lines.append(f"{escape(ours.label)} & {' & '.join(values)} & {DEFECTS[name]} " + r"\\")
-    body = "\n    ".join(lines) or r"\multicolumn{8}{l}{no such pair in this study} \\"
-    table = rf"""\begin{{table*}}
-  \caption{{The original study's strategies with their defects, and ours, at the largest capacity
-    factor: bits per byte, load CV before dropping and drop rate. The defects are numbered in
-    \texttt{{moe\_core/routing/strategies/as\_published.py}} and shown one by one in the tests.}}
-  \label{{tab:published}}
-  \centering
-  \scriptsize
-  \setlength{{\tabcolsep}}{{3.4pt}}
-  \begin{{tabular}}{{@{{}}lllrrrrl@{{}}}}
-    \toprule
-    & \multicolumn{{2}}{{c}}{{Bits per byte}} & \multicolumn{{2}}{{c}}{{Load CV}} &
-      \multicolumn{{2}}{{c}}{{Drop rate}} & \\
-    Strategy & as published & ours & as published & ours & as published & ours & Defects \\
-    \midrule
-    {body}
-    \bottomrule
-  \end{{tabular}}
-\end{{table*}}
-"""
-    write_atomic(given.out, table)
+        lines.append(" & ".join([escape(ours.label), *values, DEFECTS[name]]))
+    caption = r"""The original study's strategies with their defects, and ours, at the largest
+    capacity factor: bits per byte, load CV before dropping and drop rate. The defects are
+    numbered in \texttt{moe\_core/routing/strategies/as\_published.py} and shown one by one in
+    the tests."""
+    head = r"""& \multicolumn{2}{c}{Bits per byte} & \multicolumn{2}{c}{Load CV} &
+      \multicolumn{2}{c}{Drop rate} & \\
+    Strategy & as published & ours & as published & ours & as published & ours & Defects"""
+    nothing = [r"\multicolumn{8}{l}{no such pair in this study}"]
+    write_atomic(given.out, table(caption, "tab:published", "lllrrrrl", head, lines or nothing))
 
 
 if __name__ == "__main__":

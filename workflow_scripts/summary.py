@@ -16,14 +16,10 @@ from moe_core.routing.capacity import random_drop_law, slots_per_expert
 from moe_core.runs import RunSpec, cell_name, dense_width
 from workflow_scripts.command import parser, path_argument, run
 
-QUALITY = (
-    "bits_per_byte",
+MEASURES = (
     "perplexity",
     "bits_per_byte_train_mode",
     "bits_per_byte_at_capacity",
-    "leak_premium",
-)
-ROUTING = (
     "drop_rate",
     "token_drop_rate",
     "load_cv_causal",
@@ -90,7 +86,9 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "steps": training.steps,
         "seed": spec.seed,
         "loss_nats": test["loss"],
-        **{key: test.get(key) for key in (*QUALITY, *ROUTING)},
+        "bits_per_byte": test["bits_per_byte"],
+        "leak_premium": test.get("leak_premium"),
+        **{key: test.get(key) for key in MEASURES},
         "drop_rate_excess": drop_excess(test, moe, training.seq_len) if moe else None,
         "params_total": counted.params_total,
         "train_flops_per_token": counted.train_flops_per_token,

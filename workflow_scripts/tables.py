@@ -3,7 +3,7 @@
 import pandas as pd
 
 from moe_core.figures.style import order
-from moe_core.figures.typeset import escape, typeset
+from moe_core.figures.typeset import escape, table, typeset
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
 from workflow_scripts.command import parser, path_argument, run
@@ -19,8 +19,9 @@ def unified_table(aggregate: pd.DataFrame) -> str:
     """A row a cell: quality with interval, difference to dense, speed, drops and load."""
     lines = []
     places = {name: i for i, name in enumerate(order(list(aggregate.strategy)))}
-    aggregate = aggregate.assign(place=aggregate.strategy.map(places)).sort_values(
-        ["control", "place", "shared_hidden", "capacity_factor", "ffn_hidden"]
+    aggregate = aggregate.sort_values(
+        ["control", "strategy", "shared_hidden", "capacity_factor", "ffn_hidden"],
+        key=lambda column: column.map(places) if column.name == "strategy" else column,
     )
     for control, cells in aggregate.groupby("control"):
         if control:
@@ -44,61 +45,40 @@ def unified_table(aggregate: pd.DataFrame) -> str:
                 typeset(cell.router_entropy_nats, "ratio"),
                 typeset(cell.n, "count"),
             ]
-            lines.append(" & ".join(cells_tex) + r" \\")
-    body = "\n    ".join(lines)
-    return rf"""\begin{{table*}}
-  \caption{{The unified experiment: final checkpoints on test stories by the rule that a decoder can
-    use, means over paired seeds with 95\,\% two-level intervals (seeds, stories). Difference: bits
-    per byte less the dense model of equal active FLOPs, paired by seed and story; MDE: the least
-    difference that these seeds detect with power 0.8. Leak premium: what the rule of training gains
-    by tokens that a decoder does not have. Experts: those that a token reaches by a decoder's rule.
-    Drop rate and load CV: a pass at training's capacity.
-    $\dagger$ reads later tokens in training: ranked by its causal mode. Below the line: controls.}}
-  \label{{tab:unified}}
-  \centering
-  \scriptsize
-  \setlength{{\tabcolsep}}{{3.4pt}}
-  \begin{{tabular}}{{@{{}}lrrllrlrrrrrr@{{}}}}
-    \toprule
-    Strategy & $k$ & CF & Bits per byte & Difference to dense & MDE & Leak premium & Experts &
-      Tokens/s & Drop rate & Load CV & Entropy & $n$ \\
-    \midrule
-    {body}
-    \bottomrule
-  \end{{tabular}}
-\end{{table*}}
-"""
+            lines.append(" & ".join(cells_tex))
+    caption = r"""The unified experiment: final checkpoints on test stories by the rule that a
+    decoder can use, means over paired seeds with 95\,\% two-level intervals (seeds, stories).
+    Difference: bits per byte less the dense model of equal active FLOPs, paired by seed and
+    story; MDE: the least difference that these seeds detect with power 0.8. Leak premium:
+    what the rule of training gains by tokens that a decoder does not have. Experts: those
+    that a token reaches by a decoder's rule. Drop rate and load CV: a pass at training's
+    capacity. $\dagger$ reads later tokens in training: ranked by its causal mode. Below the
+    line: controls."""
+    head = r"""Strategy & $k$ & CF & Bits per byte & Difference to dense & MDE & Leak premium &
+      Experts & Tokens/s & Drop rate & Load CV & Entropy & $n$"""
+    return table(caption, "tab:unified", "lrrllrlrrrrrr", head, lines)
 
 
 def strategy_table(names: list[str]) -> str:
     """A row a strategy: what it declares of itself."""
     trains = {"task": "task", "balance": "balance", "none": "nothing"}
     balance = {"switch": "Switch loss", "bias": "bias", "rule": "its rule", "own": "own loss"}
-    rows = []
+    lines = []
     for name in order(names):
         declared = registry.declaration(name)
-        rows.append(
-            rf"{escape(declared['label'])} & {'yes' if declared['causal'] else 'no'} & "
-            rf"{declared['group']} & {trains[declared['router_gradient']]} & "
-            rf"{balance[declared['balanced_by']]} \\"
-        )
-    body = "\n    ".join(rows)
-    return rf"""\begin{{table}}
-  \caption{{What each strategy declares of its rule in training: whether later tokens leave earlier
-    outputs alone, what one decision looks at, what trains its router, what balances it.}}
-  \label{{tab:strategies}}
-  \centering
-  \scriptsize
-  \setlength{{\tabcolsep}}{{3pt}}
-  \begin{{tabular}}{{@{{}}lllll@{{}}}}
-    \toprule
-    Strategy & Causal & Group & Router trained by & Balanced by \\
-    \midrule
-    {body}
-    \bottomrule
-  \end{{tabular}}
-\end{{table}}
-"""
+        cells = [
+            escape(declared["label"]),
+            "yes" if declared["causal"] else "no",
+            declared["group"],
+            trains[declared["router_gradient"]],
+            balance[declared["balanced_by"]],
+        ]
+        lines.append(" & ".join(cells))
+    caption = r"""What each strategy declares of its rule in training: whether later tokens
+    leave earlier outputs alone, what one decision looks at, what trains its router, what
+    balances it."""
+    head = "Strategy & Causal & Group & Router trained by & Balanced by"
+    return table(caption, "tab:strategies", "lllll", head, lines, "table", "3pt")
 
 
 def main() -> None:

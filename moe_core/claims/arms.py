@@ -11,13 +11,12 @@ from pydantic import (
     PositiveInt,
 )
 
+from moe_core.configuration import SweepName
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet
 from moe_core.strict import Strict
 
-Experiment = Literal[
-    "unified", "capacity_sweep", "router_nets", "larger", "subword", "balance", "learning_rate"
-]
+Experiment = Literal["unified", SweepName]
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 Measure = Literal[
     "bits_per_byte",

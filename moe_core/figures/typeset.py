@@ -1,6 +1,8 @@
 """Numbers and words as TeX, rounded for reading by their unit."""
 
 import math
+from collections.abc import Iterable
+from typing import Literal
 
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"})
 
@@ -56,3 +58,31 @@ def _setting(number: float) -> str:
     factor = f"{float(mantissa):g}"
     times = "" if factor == "1" else rf"{factor}\times "
     return rf"\ensuremath{{{times}10^{{{int(exponent)}}}}}"
+
+
+def table(
+    caption: str,
+    label: str,
+    columns: str,
+    head: str,
+    lines: Iterable[str],
+    environment: Literal["table", "table*"] = "table*",
+    column_separation: str = "3.4pt",
+) -> str:
+    """A floating table: columns as of ``tabular``, head and lines without their ends."""
+    body = "\n    ".join(line if line == r"\midrule" else rf"{line} \\" for line in lines)
+    named = rf"\label{{{label}}}" if label else ""
+    return rf"""\begin{{{environment}}}
+  \caption{{{caption}}}{named}
+  \centering
+  \scriptsize
+  \setlength{{\tabcolsep}}{{{column_separation}}}
+  \begin{{tabular}}{{@{{}}{columns}@{{}}}}
+    \toprule
+    {head} \\
+    \midrule
+    {body}
+    \bottomrule
+  \end{{tabular}}
+\end{{{environment}}}
+"""

@@ -1,0 +1,244 @@
+"""What the schema of ``config.yaml`` cannot say, and what a mistake in it is told in one line.
+
+Free of torch: a workflow is planned with it.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from moe_core.configuration import SWEEPS, Experiments, Scale, StudyConfig, arm_top_k
+from moe_core.errors import StudyError
+from moe_core.routing import registry
+from moe_core.routing.drop_policy import CAUSAL_POLICIES
+from moe_core.strict import Strict
+
+
+def check(config: dict[str, Any]) -> StudyConfig:
+    """Types and keys by schema, then what the schema cannot say. Raises StudyError."""
+    try:
+        checked = StudyConfig.model_validate(config)
+    except ValidationError as error:
+        raise _explain(error) from None
+    _one_of("scale", checked.scale, checked.scales)
+    _check_experiments(checked.experiments)
+    for name, scale in checked.scales.items():
+        _check_scale(f"scales.{name}", scale, checked.experiments)
+    return checked
+
+
+def strategies_by_experiment(experiments: Experiments) -> dict[str, list[str]]:
+    """The strategies that each experiment trains."""
+    return {name: getattr(experiments, name).strategies for name in ("unified", *SWEEPS)}
+
+
+def _check_experiments(experiments: Experiments) -> None:
+    unified = experiments.unified
+    for name, strategies in strategies_by_experiment(experiments).items():
+        for strategy in strategies:
+            _one_of(f"experiments.{name}.strategies", strategy, registry.names())
+        _distinct(f"experiments.{name}.strategies", strategies)
+    ranked = [s for s in registry.names() if not registry.declaration(s)["control"]]
+    if not set(ranked) & set(unified.strategies):
+        raise StudyError(
+            "experiments.unified.strategies",
+            "all of them are controls, so there is nothing to rank",
+            f"strategies: {_list(ranked)}",
+        )
+    for name in ("headline", "shared_expert"):
+        for strategy in getattr(unified, name):
+            _one_of(f"experiments.unified.{name}", strategy, unified.strategies)
+        _distinct(f"experiments.unified.{name}", getattr(unified, name))
+    for strategy in unified.shared_expert:
+        if registry.declaration(strategy)["fills_capacity"]:
+            raise StudyError(
+                "experiments.unified.shared_expert",
+                f"the experts of {strategy!r} fill their capacity, a shared one has none",
+                "take it off this list",
+            )
+    for strategy in experiments.balance.strategies:
+        if registry.declaration(strategy)["balanced_by"] != "switch":
+            raise StudyError(
+                "experiments.balance.strategies",
+                f"{strategy!r} is not balanced by the Switch loss, so its arms would not differ",
+                f"allowed: {_list(_balanced_by_switch())}",
+            )
+    for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
+        name, _, axis = key.partition(".")
+        _distinct(f"experiments.{key}", getattr(getattr(experiments, name), axis))
+    if 1.0 not in experiments.learning_rate.factors or len(experiments.learning_rate.factors) < 3:
+        raise StudyError(
+            "experiments.learning_rate.factors",
+            f"{experiments.learning_rate.factors} cannot show that the chosen rate is no edge",
+            "give 1.0 with a smaller and a larger factor",
+        )
+    for name in ("num_experts", "top_k", "capacity_factors"):
+        _distinct(f"experiments.capacity.{name}", getattr(experiments.capacity, name))
+    if unified.drop_policy not in CAUSAL_POLICIES:
+        raise StudyError(
+            "experiments.unified.drop_policy",
+            f"{unified.drop_policy!r} looks at later tokens: no cell would be causal",
+            f"allowed: {_list(CAUSAL_POLICIES)}",
+        )
+    fewest = min(experiments.capacity.num_experts)
+    for axis, top_k in (
+        ("top_k", max(experiments.capacity.top_k)),
+        ("trained_top_k", experiments.capacity.trained_top_k),
+    ):
+        if top_k > fewest:
+            raise StudyError(
+                f"experiments.capacity.{axis}",
+                f"{top_k} is more than the fewest experts, "
+                f"experiments.capacity.num_experts = {fewest}",
+            )
+
+
+def _balanced_by_switch() -> list[str]:
+    return [n for n in registry.names() if registry.declaration(n)["balanced_by"] == "switch"]
+
+
+def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
+    shape, training = scale.model, scale.training
+    _distinct(f"{key}.seeds", scale.seeds)
+    _distinct(f"{key}.sweep.seeds", scale.sweep.seeds)
+    _distinct(f"{key}.other_seeds", scale.other_seeds)
+    for seed in experiments.learning_rate.seeds:
+        if seed in scale.seeds:
+            raise StudyError(
+                "experiments.learning_rate.seeds",
+                f"{seed} is one of {key}.seeds: rates would be tuned on the runs that they decide",
+            )
+    for seed in scale.other_seeds:
+        if seed not in scale.seeds:
+            raise StudyError(
+                f"{key}.other_seeds",
+                f"{seed} has no dense model to be paired with",
+                f"allowed: {key}.seeds = {', '.join(map(str, scale.seeds))}",
+            )
+    _distinct(f"{key}.capacity_factors", scale.capacity_factors)
+    if shape.dim % 2:
+        raise StudyError(f"{key}.model.dim", f"{shape.dim} is odd", "rotary positions need pairs")
+    if shape.dim % shape.heads or shape.dim // shape.heads % 2:
+        raise StudyError(
+            f"{key}.model.heads",
+            f"{shape.heads} heads do not divide {key}.model.dim = {shape.dim} into even widths",
+            f"allowed: {', '.join(map(str, _even_heads(shape.dim)))}",
+        )
+    if shape.top_k > shape.num_experts:
+        raise StudyError(
+            f"{key}.model.top_k",
+            f"{shape.top_k} is more than {key}.model.num_experts = {shape.num_experts}",
+            f"allowed: 1 to {shape.num_experts}",
+        )
+    for strategy in scale.learning_rates:
+        _one_of(f"{key}.learning_rates", strategy, (*registry.names(), "dense"))
+    used = {s for many in strategies_by_experiment(experiments).values() for s in many}
+    for strategy in sorted(used):
+        least = registry.declaration(strategy)["min_top_k"]
+        if arm_top_k(strategy, shape.top_k) < least:
+            raise StudyError(
+                f"{key}.model.top_k",
+                f"{shape.top_k} is too few for strategy {strategy!r}, whose router would get no "
+                "gradient",
+                f"allowed: {least} or more",
+            )
+    for where, steps in (("training", training.steps), ("sweep", scale.sweep.steps)):
+        if training.warmup_steps >= steps:
+            raise StudyError(
+                f"{key}.training.warmup_steps",
+                f"{training.warmup_steps} leaves nothing of {key}.{where}.steps = {steps}",
+            )
+    for scope in (*experiments.balance.balance_sequences, training.balance_sequences or 1):
+        if training.batch_size % scope:
+            raise StudyError(
+                f"{key}.training.batch_size",
+                f"{training.batch_size} sequences are no multiple of balance_sequences = {scope}",
+            )
+    if training.warmup_steps >= scale.capacity.trained_steps:
+        raise StudyError(
+            f"{key}.capacity.trained_steps",
+            f"{scale.capacity.trained_steps} is all warm-up, "
+            f"{key}.training.warmup_steps = {training.warmup_steps}",
+        )
+    for name in ("valid_tokens", "test_tokens"):
+        if getattr(training, name) < training.seq_len:
+            raise StudyError(
+                f"{key}.training.{name}",
+                f"{getattr(training, name)} is less than one sequence, "
+                f"{key}.training.seq_len = {training.seq_len}",
+            )
+
+
+def _even_heads(dim: int) -> list[int]:
+    pairs = dim // 2
+    small = [h for h in range(1, math.isqrt(pairs) + 1) if pairs % h == 0]
+    return sorted({*small, *(pairs // h for h in small)})
+
+
+def _one_of(key: str, value: str, allowed: Iterable[str]) -> None:
+    allowed = list(allowed)
+    if value not in allowed:
+        raise StudyError(
+            key, f"unknown value {value!r}{_nearest(value, allowed)}", f"allowed: {_list(allowed)}"
+        )
+
+
+def _distinct(key: str, values: list[Any]) -> None:
+    repeated = [v for v in values if values.count(v) > 1]
+    if repeated:
+        raise StudyError(key, f"{repeated[0]!r} stands there twice")
+
+
+def _nearest(word: str, allowed: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _list(allowed: Iterable[str]) -> str:
+    return ", ".join(allowed)
+
+
+def _explain(error: ValidationError) -> StudyError:
+    """The first schema error, with the key, the value and the allowed values."""
+    # an unknown key is the likely cause of a missing one: name it first
+    details = error.errors(include_url=False)
+    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
+    key = ".".join(str(part) for part in first["loc"]) or "configuration"
+    value, name = first["input"], str(first["loc"][-1]) if first["loc"] else ""
+    parent = first["loc"][:-1]
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(parent)
+        return StudyError(
+            key, f"unknown key{_nearest(name, known)}", f"allowed here: {_list(known)}"
+        )
+    if first["type"] == "missing":
+        return StudyError(key, "is missing", "add it; config.yaml of the repository shows all keys")
+    if first["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        return StudyError(
+            key, f"unknown value {value!r}{_nearest(value, allowed)}", f"allowed: {_list(allowed)}"
+        )
+    if first["type"] == "model_type":
+        fields = _list(_fields_at(first["loc"]))
+        return StudyError(
+            key, f"{value!r} is wrong: a group of keys belongs here", f"keys: {fields}"
+        )
+    hint = ""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
+        hint = "YAML reads this as text: write it with a dot and a sign, as in 1.0e-3"
+    return StudyError(key, f"{value!r} is wrong: {first['msg'].lower()}", hint)
+
+
+def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
+    """Keys of the configuration object that stands at a location."""
+    here: Any = StudyConfig
+    for part in loc:
+        if isinstance(here, type) and issubclass(here, Strict):
+            here = here.model_fields[str(part)].annotation
+        else:
+            here = here.__args__[-1]  # dict[str, Scale] -> Scale
+    return list(here.model_fields)
