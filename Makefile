@@ -6,7 +6,7 @@ VENV := .venv
 ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report test check mutants fix env dev tex lock docs clean help
+.PHONY: report reference test check mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -59,6 +59,9 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "installing Python packages of requirements-dev.lock into $(VENV)"
 	@$(VENV)/bin/python -m pip install --quiet -r requirements-dev.lock
 	@touch $@
+
+reference: env ## Store the finished study as results/reference
+	python -m workflow_scripts.reference --manifest results/manifest.json --out results/reference
 
 docs: env ## Regenerate the generated pages of docs/
 	python -m moe_core schema > docs/configuration.md

@@ -15,11 +15,12 @@ include: "rules/summary.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/manifest.smk"
 include: "rules/collect.smk"
 
 
 rule all:
-    """Every named target below, and the report."""
+    """Every named target below, the manifest, and the report."""
     default_target: True
     input:
         rules.data.input,
@@ -27,4 +28,5 @@ rule all:
         rules.capacity.input,
         rules.experiments.input,
         rules.claims.input,
+        rules.manifest.output,
         "report/report.pdf",

@@ -43,6 +43,11 @@ class Study:
         """Ids of the runs of the unified experiment."""
         return self.experiments["unified"]
 
+    def resolved(self) -> dict[str, Any]:
+        """The configuration as it is used: of the scales, the chosen one."""
+        config = self.config.model_dump(mode="json", exclude={"scales"})
+        return config | {"scale": {"name": self.config.scale, **self.scale.model_dump(mode="json")}}
+
     def tokens_of(self, experiment: str) -> list[str]:
         """Names of the encoded stories that an experiment's runs read."""
         return sorted({self.runs[run].tokens for run in self.experiments[experiment]})

@@ -39,5 +39,5 @@ rule ledger:
     shell:
         "python -m workflow_scripts.ledger --claims {input.claims:q} "
         "--summary {params.named:q} --stories {input.stories:q} --audits {input.audits:q} "
-        "--stored results/reference/ledger.csv --smoke {params.smoke} --out {output.csv:q} "
+        "--stored results/reference/claims/ledger.csv --smoke {params.smoke} --out {output.csv:q} "
         "2>&1 | tee {log:q}"

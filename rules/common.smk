@@ -40,7 +40,7 @@ ALL_CORES = workflow.cores or os.cpu_count()
 GPU = 1 if study.config.device == "cuda" else 0
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = [
-    path for path in ["results/reference/ledger.csv"] if Path(path).exists()
+    path for path in ["results/reference/claims/ledger.csv"] if Path(path).exists()
 ]
 REPORT_SOURCES = [
     str(path.relative_to(workflow.basedir))
