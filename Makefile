@@ -13,7 +13,7 @@ report: env ## Everything up to report/report.pdf (installs what is missing)
 	  snakemake all $(ARGS) && test -f report/report.pdf && \
 	  echo "the report is report/report.pdf"; \
 	else \
-	  snakemake data report_inputs $(ARGS) && \
+	  snakemake data report_inputs manifest $(ARGS) && \
 	  echo "all results are made; for the PDF install TeX (line above), then run make report"; \
 	fi
 

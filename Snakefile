@@ -20,7 +20,7 @@ include: "rules/collect.smk"
 
 
 rule all:
-    """Every named target below, the manifest, and the report."""
+    """Every target (data, unified, capacity, experiments, claims), the manifest and the report."""
     default_target: True
     input:
         rules.data.input,

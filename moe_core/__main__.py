@@ -22,10 +22,12 @@ def main() -> None:
         "--config",
         type=Path,
         default=Path("config.yaml"),
-        help="configuration that runs, and the settings of train, are taken from",
+        help="configuration file that gives the runs, and the settings of train",
     )
     commands = arguments.add_subparsers(dest="command", required=True)
-    commands.add_parser("strategies", help="list the strategies and what they declare")
+    commands.add_parser(
+        "strategies", help="list the strategies: causal or not, control or not, source"
+    )
     commands.add_parser("runs", help="list the runs of the configured study")
     row = commands.add_parser("spec", help="print the canonical row of a run")
     row.add_argument("run")

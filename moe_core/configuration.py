@@ -15,7 +15,6 @@ from pydantic import (
 
 from moe_core.model.config import Activation
 from moe_core.routing import registry
-from moe_core.routing.drop_policy import DropPolicy
 from moe_core.routing.router_net import RouterNet
 from moe_core.strict import Strict
 from moe_core.training.config import Device, ThroughputConfig, TrainingConfig
@@ -84,7 +83,7 @@ class TokenizerConfig(Strict):
 
 
 class UnifiedConfig(Strict):
-    """Strategies x the scale's capacity factors and seeds, with dense models of equal size."""
+    """Strategies x the scale's capacity factors, with dense models of equal FLOPs and size."""
 
     strategies: list[str] = Field(min_length=1, description="Strategies and controls to compare.")
     headline: list[str] = Field(
@@ -93,7 +92,10 @@ class UnifiedConfig(Strict):
     shared_expert: list[str] = Field(
         description="Those of them to train with a shared expert too, at equal active FLOPs."
     )
-    drop_policy: DropPolicy = Field(description="Which assignments lose when slots run out.")
+    # the policies that look at no later token, or no cell would be causal
+    drop_policy: Literal["position", "none"] = Field(
+        description="Which assignments lose when slots run out."
+    )
     bias_rate: PositiveFloat = Field(
         description="Step of the bias of strategies that are balanced by it."
     )
@@ -136,7 +138,7 @@ class BalanceConfig(Strict):
     bias_rates: list[PositiveFloat] = Field(
         description="Steps of a bias that replaces the Switch loss."
     )
-    jitters: list[PositiveFloat] = Field(
+    jitters: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         description="Jitters of the router's input instead of the Switch loss."
     )
 

@@ -1,4 +1,4 @@
-"""What the schema of ``config.yaml`` cannot say, and what a mistake in it is told in one line.
+"""Checks of ``config.yaml`` beyond its schema, and the one line that a mistake in it gets.
 
 Free of torch: a workflow is planned with it.
 """
@@ -11,10 +11,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from moe_core.configuration import SWEEPS, Experiments, Scale, StudyConfig, arm_top_k
+from moe_core.configuration import (
+    SWEEPS,
+    BalanceConfig,
+    CapacityConfig,
+    Experiments,
+    Scale,
+    ScaleModel,
+    StudyConfig,
+    UnifiedConfig,
+    arm_top_k,
+)
 from moe_core.errors import StudyError
 from moe_core.routing import registry
-from moe_core.routing.drop_policy import CAUSAL_POLICIES
 from moe_core.strict import Strict
 
 
@@ -37,11 +46,26 @@ def strategies_by_experiment(experiments: Experiments) -> dict[str, list[str]]:
 
 
 def _check_experiments(experiments: Experiments) -> None:
-    unified = experiments.unified
     for name, strategies in strategies_by_experiment(experiments).items():
         for strategy in strategies:
             _one_of(f"experiments.{name}.strategies", strategy, registry.names())
         _distinct(f"experiments.{name}.strategies", strategies)
+    for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
+        name, _, axis = key.partition(".")
+        _distinct(f"experiments.{key}", getattr(getattr(experiments, name), axis))
+    _check_unified(experiments.unified)
+    _check_balance(experiments.balance)
+    factors = experiments.learning_rate.factors
+    if 1.0 not in factors or len(factors) < 3:
+        raise StudyError(
+            "experiments.learning_rate.factors",
+            f"{factors} cannot show that the chosen rate is no edge",
+            "give 1.0 with a smaller and a larger factor",
+        )
+    _check_capacity(experiments.capacity)
+
+
+def _check_unified(unified: UnifiedConfig) -> None:
     ranked = [s for s in registry.names() if not registry.declaration(s)["control"]]
     if not set(ranked) & set(unified.strategies):
         raise StudyError(
@@ -60,34 +84,26 @@ def _check_experiments(experiments: Experiments) -> None:
                 f"the experts of {strategy!r} fill their capacity, a shared one has none",
                 "take it off this list",
             )
-    for strategy in experiments.balance.strategies:
-        if registry.declaration(strategy)["balanced_by"] != "switch":
+
+
+def _check_balance(balance: BalanceConfig) -> None:
+    allowed = [n for n in registry.names() if registry.declaration(n)["balanced_by"] == "switch"]
+    for strategy in balance.strategies:
+        if strategy not in allowed:
             raise StudyError(
                 "experiments.balance.strategies",
                 f"{strategy!r} is not balanced by the Switch loss, so its arms would not differ",
-                f"allowed: {_list(_balanced_by_switch())}",
+                f"allowed: {_list(allowed)}",
             )
-    for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
-        name, _, axis = key.partition(".")
-        _distinct(f"experiments.{key}", getattr(getattr(experiments, name), axis))
-    if 1.0 not in experiments.learning_rate.factors or len(experiments.learning_rate.factors) < 3:
-        raise StudyError(
-            "experiments.learning_rate.factors",
-            f"{experiments.learning_rate.factors} cannot show that the chosen rate is no edge",
-            "give 1.0 with a smaller and a larger factor",
-        )
+
+
+def _check_capacity(capacity: CapacityConfig) -> None:
     for name in ("num_experts", "top_k", "capacity_factors"):
-        _distinct(f"experiments.capacity.{name}", getattr(experiments.capacity, name))
-    if unified.drop_policy not in CAUSAL_POLICIES:
-        raise StudyError(
-            "experiments.unified.drop_policy",
-            f"{unified.drop_policy!r} looks at later tokens: no cell would be causal",
-            f"allowed: {_list(CAUSAL_POLICIES)}",
-        )
-    fewest = min(experiments.capacity.num_experts)
+        _distinct(f"experiments.capacity.{name}", getattr(capacity, name))
+    fewest = min(capacity.num_experts)
     for axis, top_k in (
-        ("top_k", max(experiments.capacity.top_k)),
-        ("trained_top_k", experiments.capacity.trained_top_k),
+        ("top_k", max(capacity.top_k)),
+        ("trained_top_k", capacity.trained_top_k),
     ):
         if top_k > fewest:
             raise StudyError(
@@ -97,16 +113,24 @@ def _check_experiments(experiments: Experiments) -> None:
             )
 
 
-def _balanced_by_switch() -> list[str]:
-    return [n for n in registry.names() if registry.declaration(n)["balanced_by"] == "switch"]
-
-
 def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
-    shape, training = scale.model, scale.training
-    _distinct(f"{key}.seeds", scale.seeds)
-    _distinct(f"{key}.sweep.seeds", scale.sweep.seeds)
-    _distinct(f"{key}.other_seeds", scale.other_seeds)
-    for seed in experiments.learning_rate.seeds:
+    for strategy in scale.learning_rates:
+        _one_of(f"{key}.learning_rates", strategy, (*registry.names(), "dense"))
+    _distinct(f"{key}.capacity_factors", scale.capacity_factors)
+    _check_seeds(key, scale, experiments.learning_rate.seeds)
+    used = {s for many in strategies_by_experiment(experiments).values() for s in many}
+    _check_model(f"{key}.model", scale.model, sorted(used))
+    _check_training(key, scale, experiments.balance.balance_sequences)
+
+
+def _check_seeds(key: str, scale: Scale, tuning: list[int]) -> None:
+    for name, seeds in (
+        ("seeds", scale.seeds),
+        ("other_seeds", scale.other_seeds),
+        ("sweep.seeds", scale.sweep.seeds),
+    ):
+        _distinct(f"{key}.{name}", seeds)
+    for seed in tuning:
         if seed in scale.seeds:
             raise StudyError(
                 "experiments.learning_rate.seeds",
@@ -119,44 +143,44 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
                 f"{seed} has no dense model to be paired with",
                 f"allowed: {key}.seeds = {', '.join(map(str, scale.seeds))}",
             )
-    _distinct(f"{key}.capacity_factors", scale.capacity_factors)
+
+
+def _check_model(key: str, shape: ScaleModel, strategies: list[str]) -> None:
     if shape.dim % 2:
-        raise StudyError(f"{key}.model.dim", f"{shape.dim} is odd", "rotary positions need pairs")
+        raise StudyError(f"{key}.dim", f"{shape.dim} is odd", "rotary positions need pairs")
     if shape.dim % shape.heads or shape.dim // shape.heads % 2:
         raise StudyError(
-            f"{key}.model.heads",
-            f"{shape.heads} heads do not divide {key}.model.dim = {shape.dim} into even widths",
+            f"{key}.heads",
+            f"{shape.heads} heads do not divide {key}.dim = {shape.dim} into even widths",
             f"allowed: {', '.join(map(str, _even_heads(shape.dim)))}",
         )
     if shape.top_k > shape.num_experts:
         raise StudyError(
-            f"{key}.model.top_k",
-            f"{shape.top_k} is more than {key}.model.num_experts = {shape.num_experts}",
+            f"{key}.top_k",
+            f"{shape.top_k} is more than {key}.num_experts = {shape.num_experts}",
             f"allowed: 1 to {shape.num_experts}",
         )
-    for strategy in scale.learning_rates:
-        _one_of(f"{key}.learning_rates", strategy, (*registry.names(), "dense"))
-    used = {s for many in strategies_by_experiment(experiments).values() for s in many}
-    for strategy in sorted(used):
+    for strategy in strategies:
         least = registry.declaration(strategy)["min_top_k"]
         if arm_top_k(strategy, shape.top_k) < least:
             raise StudyError(
-                f"{key}.model.top_k",
+                f"{key}.top_k",
                 f"{shape.top_k} is too few for strategy {strategy!r}, whose router would get no "
                 "gradient",
                 f"allowed: {least} or more",
             )
-    for where, steps in (("training", training.steps), ("sweep", scale.sweep.steps)):
+
+
+def _check_training(key: str, scale: Scale, scopes: list[int]) -> None:
+    training = scale.training
+    for name, steps in (
+        ("training.steps", training.steps),
+        ("sweep.steps", scale.sweep.steps),
+    ):
         if training.warmup_steps >= steps:
             raise StudyError(
                 f"{key}.training.warmup_steps",
-                f"{training.warmup_steps} leaves nothing of {key}.{where}.steps = {steps}",
-            )
-    for scope in (*experiments.balance.balance_sequences, training.balance_sequences or 1):
-        if training.batch_size % scope:
-            raise StudyError(
-                f"{key}.training.batch_size",
-                f"{training.batch_size} sequences are no multiple of balance_sequences = {scope}",
+                f"{training.warmup_steps} leaves nothing of {key}.{name} = {steps}",
             )
     if training.warmup_steps >= scale.capacity.trained_steps:
         raise StudyError(
@@ -164,6 +188,12 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
             f"{scale.capacity.trained_steps} is all warm-up, "
             f"{key}.training.warmup_steps = {training.warmup_steps}",
         )
+    for scope in (*scopes, training.balance_sequences or 1):
+        if training.batch_size % scope:
+            raise StudyError(
+                f"{key}.training.batch_size",
+                f"{training.batch_size} sequences are no multiple of balance_sequences = {scope}",
+            )
     for name in ("valid_tokens", "test_tokens"):
         if getattr(training, name) < training.seq_len:
             raise StudyError(

@@ -10,7 +10,7 @@ rule ledger:
             "stories.csv",
         ),
         audits="results/audits/audits.csv",
-        stored=STORED_LEDGER,
+        stored=[path for path in [STORED_LEDGER] if Path(path).exists()],
     output:
         csv=report(
             "results/claims/ledger.csv",
@@ -30,6 +30,7 @@ rule ledger:
         mem_mb=2000,
         gpu=0,
     params:
+        stored=STORED_LEDGER,
         smoke=str(study.scale.smoke).lower(),
         named=expand(
             "{experiment}=results/{experiment}/summary.csv",
@@ -39,5 +40,5 @@ rule ledger:
     shell:
         "python -m workflow_scripts.ledger --claims {input.claims:q} "
         "--summary {params.named:q} --stories {input.stories:q} --audits {input.audits:q} "
-        "--stored results/reference/claims/ledger.csv --smoke {params.smoke} --out {output.csv:q} "
+        "--stored {params.stored:q} --smoke {params.smoke} --out {output.csv:q} "
         "2>&1 | tee {log:q}"

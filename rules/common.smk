@@ -6,6 +6,7 @@ from pathlib import Path
 os.environ.update(PYTHONPATH=str(workflow.basedir))
 sys.path.insert(0, str(workflow.basedir))
 
+from moe_core.configuration import SWEEPS
 from moe_core.corpus.sources import matching_files
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
@@ -28,20 +29,17 @@ try:
         if study.corpus == "files"
         else []
     )
-    tokenizer_files = local_tokenizer(study.config.tokenizer)
+    local_tokenizer(study.config.tokenizer)  # a missing file is told before any job
 except StudyError as error:
     sys.exit(f"config error: {error}")
 
 CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
 SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
-SWEEPS = [name for name in study.experiments if name != "unified"]
 ALL_CORES = workflow.cores or os.cpu_count()
 GPU = 1 if study.config.device == "cuda" else 0
 # verdicts of an earlier study, to flag those that changed
-STORED_LEDGER = [
-    path for path in ["results/reference/claims/ledger.csv"] if Path(path).exists()
-]
+STORED_LEDGER = "results/reference/claims/ledger.csv"
 REPORT_SOURCES = [
     str(path.relative_to(workflow.basedir))
     for path in sorted((Path(workflow.basedir) / "report").glob("**/*"))
@@ -132,6 +130,11 @@ def tokens_splits(wildcards):
 def tokenizer_of(wildcards):
     """What a vocabulary depends on besides the stories."""
     return tokenizer_spec(study.tokenizers[wildcards.tokens])
+
+
+def tokenizer_file(wildcards):
+    """The file that a pretrained tokenizer is read from, if it is one."""
+    return local_tokenizer(study.tokenizers[wildcards.tokens])
 
 
 def experiment_files(name):

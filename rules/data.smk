@@ -29,7 +29,7 @@ rule corpus:
 rule tokenizer:
     """Make the tokenizer from the training split, or fetch a pretrained one."""
     input:
-        tokenizer_files,
+        tokenizer_file,
         train=f"{CORPUS}/train.jsonl",
     output:
         tokenizer="results/tokens/{tokens}/tokenizer.json",

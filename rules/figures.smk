@@ -31,7 +31,7 @@ rule frontier:
 
 
 use rule frontier as overlay with:
-    # Overlay: learning curves with the range over seeds.
+    """Overlay: learning curves with the range over seeds."""
     input:
         run_files(study.unified, "metrics.jsonl"),
     output:
@@ -52,7 +52,7 @@ use rule frontier as overlay with:
 
 
 use rule frontier as load_quality with:
-    # Load against quality: imbalance before dropping, and bits per byte.
+    """Load against quality: imbalance by a decoder's rule, and bits per byte."""
     input:
         "results/unified/summary.csv",
     output:
@@ -73,7 +73,7 @@ use rule frontier as load_quality with:
 
 
 use rule frontier as ranking with:
-    # Ranking: bits per byte less the dense model of equal active FLOPs, with intervals.
+    """Ranking: bits per byte less the dense model of equal active FLOPs, with intervals."""
     input:
         "results/unified/aggregate.csv",
     output:
@@ -94,7 +94,7 @@ use rule frontier as ranking with:
 
 
 use rule frontier as sweep with:
-    # An experiment that changes one thing at a time: quality, and a second measure, by level.
+    """An experiment that changes one thing at a time: quality, and a second measure, by level."""
     input:
         "results/{sweep}/aggregate.csv",
     output:
@@ -115,7 +115,7 @@ use rule frontier as sweep with:
 
 
 use rule frontier as capacity_drop_rate with:
-    # Drop rate against capacity factor, with the closed-form law.
+    """Drop rate against capacity factor, with the closed-form law."""
     input:
         "results/capacity/microbench.csv",
     output:
@@ -136,7 +136,7 @@ use rule frontier as capacity_drop_rate with:
 
 
 use rule frontier as capacity_tokens_per_s with:
-    # Tokens per second of capacity, pack and combine.
+    """Tokens per second of capacity, pack and combine."""
     input:
         "results/capacity/microbench.csv",
     output:

@@ -115,7 +115,7 @@ rule ledger_table:
 
 
 use rule ledger_table as audit_table with:
-    # Typeset the audits.
+    """Typeset the audits."""
     input:
         "results/audits/audits.csv",
     output:
@@ -130,7 +130,7 @@ use rule ledger_table as audit_table with:
 
 
 use rule ledger_table as published_table with:
-    # Typeset the original's strategies as published beside ours.
+    """Typeset the original's strategies as published beside ours."""
     input:
         "results/unified/aggregate.csv",
     output:

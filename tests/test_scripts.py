@@ -7,6 +7,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from moe_core.corpus.tokenization import character_tokenizer
 from moe_core.errors import StudyError
+from moe_core.routing import registry
+from moe_core.routing.capacity import random_drop_law
 from tests.conftest import moe_of
 from workflow_scripts.aggregate import dense_twins
 from workflow_scripts.learning_rate_choice import choice
@@ -14,20 +16,21 @@ from workflow_scripts.summary import drop_excess, learning, same_machine
 from workflow_scripts.tokenizer import refuse_lossy
 
 
-def test_steps_to_the_figure_that_all_ranked_arms_reach():
-    columns = ("strategy", "control", "tokens", "dim", "seed", "steps")
+def test_steps_to_what_the_narrowest_dense_model_reads_half_way():
+    columns = ("strategy", "ffn_hidden", "tokens", "dim", "seed", "steps")
     rows = pd.DataFrame(
         [
-            ("softk", False, "text", 64, 0, 40),
-            ("top1", False, "text", 64, 0, 40),  # the worst that is ranked: 2.0
-            ("hash", True, "text", 64, 0, 40),
-            ("dense", True, "text", 64, 0, 40),
-            ("softk", False, "text", 64, 1, 40),
+            ("softk", 64, "text", 64, 0, 40),
+            ("top1", 64, "text", 64, 0, 40),
+            ("hash", 64, "text", 64, 0, 40),
+            ("dense", 64, "text", 64, 0, 40),  # half-way: 2.0
+            ("dense", 128, "text", 64, 0, 40),
+            ("softk", 64, "text", 64, 1, 40),
         ],
         columns=columns,
-        index=[7, 3, 5, 1, 2],
+        index=[7, 3, 5, 1, 4, 2],
     )
-    bits = [[3.0, 2.5, 1.5], [4.0, 3.0, 2.0], [4.0, 3.5, 3.0], [1.9, 1.5, 1.0], [3.0, 2.0, 2.5]]
+    bits = [[3, 2.5, 1.5], [4, 3, 2], [4, 3.5, 3], [2.5, 2, 1.8], [1.9, 1.5, 1], [3, 2, 2.5]]
     saturation = (0.2, 0.6, 1.0)
     metrics = [
         pd.DataFrame({"step": (10, 20, 40), "bits_per_byte": b, "router_saturation": saturation})
@@ -35,9 +38,9 @@ def test_steps_to_the_figure_that_all_ranked_arms_reach():
     ]
     found = learning(metrics, rows)
     assert found.index.tolist() == rows.index.tolist()
-    assert found.valid_bits_per_byte.tolist() == [1.5, 2.0, 3.0, 1.0, 2.5]
-    # half-way from 2.5 to 1.5; the end; never; before the first look; its own seed's figure
-    expected = [30.0, 40.0, np.nan, np.nan, 15.0]
+    assert found.valid_bits_per_byte.tolist() == [1.5, 2.0, 3.0, 1.8, 1.0, 2.5]
+    # half-way from 2.5 to 1.5; the end; never; itself; by the first look; no dense of its seed
+    expected = [30.0, 40.0, np.nan, 20.0, 10.0, np.nan]
     np.testing.assert_allclose(found.steps_to_target, expected)
     assert (found.router_saturation_halfway == 0.6).all()
 
@@ -49,15 +52,29 @@ def test_random_choices_drop_nothing_in_excess():
     load = (chosen[..., None] == np.arange(8)).sum((1, 2))
     drop_rate = np.maximum(load - 16, 0).sum() / load.sum()  # 2 * 64 / 8 slots
     assert drop_rate > 0.05
-    assert drop_excess({"drop_rate": drop_rate}, moe, size) == pytest.approx(0, abs=0.002)
-    assert drop_excess({"drop_rate": 0.5}, moe, size) == pytest.approx(0.5 - drop_rate, abs=0.002)
+
+    def excess(rate: float, strategy: str = "softk", **changes: object) -> float | None:
+        changed = moe.model_copy(update=changes)
+        return drop_excess({"drop_rate": rate}, changed, size, registry.declaration(strategy))
+
+    assert excess(drop_rate) == pytest.approx(0, abs=0.002)
+    assert excess(0.5) == pytest.approx(0.5 - drop_rate, abs=0.002)
+    for strategy in ("expert_choice", "remoe", "as_published_softk"):
+        assert excess(0.0, strategy) is None  # no capacity, or another group
+    assert excess(0.0, drop_policy="none") is None
+
+
+def test_experts_one_after_another_have_a_capacity_each():
+    moe = moe_of("coe", num_experts=8, top_k=2, capacity_factor=1.0)
+    found = drop_excess({"drop_rate": 0.5}, moe, 64, registry.declaration("coe"))
+    assert found == pytest.approx(0.5 - random_drop_law(8, 64, 1, 8))
 
 
 def test_a_learning_rate_is_chosen_by_the_validation_stories_of_all_seeds():
     rates = [0.002, 0.001, 0.004] * 2
     valid = [2.0, 2.3, 1.9, 2.0, 2.2, 2.3]  # means 2.0, 2.25 and 2.1
     arm = pd.DataFrame({"learning_rate": rates, "valid_bits_per_byte": valid})
-    arm = arm.assign(strategy="softk", ffn_hidden=64, seed=[7] * 3 + [8] * 3)
+    arm = arm.assign(strategy="softk", ffn_hidden=64, steps=40, seed=[7] * 3 + [8] * 3)
     arm["bits_per_byte"] = [2.0, 1.0, 2.0] * 2  # the test stories would choose another
     found = choice(arm, [1.0, 2.0, 4.0])
     assert (found["learning_rate"], found["best_learning_rate"]) == (0.001, 0.002)

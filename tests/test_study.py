@@ -464,7 +464,12 @@ UNIFIED = "experiments.unified"
         (
             put(f"{UNIFIED}.drop_policy", "random"),
             f"{UNIFIED}.drop_policy",
-            ["'random'", "causal", "allowed: position, none"],
+            ["'random'", "allowed: position, none"],
+        ),
+        (
+            put("experiments.balance.jitters", [1.0]),
+            "experiments.balance.jitters.0",
+            ["1.0", "less than 1"],
         ),
         (
             put(f"{UNIFIED}.strategies", ["position_hash", "frozen_router"]),

@@ -23,6 +23,7 @@ def choice(arm: pd.DataFrame, factors: list[float]) -> dict[str, object]:
         f"best_{TUNED}": by_rate[best],
         "regret_bits_per_byte": by_rate[own] - by_rate[best],
         "tuning_seeds": arm.seed.nunique(),
+        "steps": arm.steps.iloc[0],
     }
 
 

@@ -1,4 +1,4 @@
-"""Load against quality: imbalance before dropping, and bits per byte, a point a run."""
+"""Load against quality: imbalance by a decoder's rule, and bits per byte, a point a run."""
 
 import matplotlib.pyplot as plt
 import pandas as pd

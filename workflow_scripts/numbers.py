@@ -47,7 +47,7 @@ def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
     tokenizers = {"char": "characters", "bpe": "byte-level BPE", "pretrained": "pretrained"}
     yield Number("study/scale", spec["scale"], "text", "config")
     yield Number("study/seeds", len(spec["seeds"]), "count", "config")
-    yield Number("study/runs", spec["runs"], "count", "config")
+    yield Number("unified/runs", spec["runs"], "count", "config")
     yield Number("study/corpus", corpora[spec["corpus"]], "text", "config")
     yield Number("study/tokenizer", tokenizers[spec["tokenizer"]], "text", "config")
     yield Number("study/vocabulary", meta["vocab_size"], "count", "meta")
@@ -135,11 +135,14 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     usual = aggregate.capacity_factor.max()
     controls = aggregate[aggregate.capacity_factor.isna() | aggregate.capacity_factor.eq(usual)]
     controls = controls.set_index("strategy")
-    by_seed = runs[~runs.control].pivot_table(index="cell", columns="seed", values="bits_per_byte")
-    on_common_seeds = ranked.cell.map(by_seed.dropna(axis=1).mean(axis=1))
+    by_seed = runs.pivot_table(index="cell", columns="seed", values="bits_per_byte")
+    common = by_seed.columns[by_seed.loc[ranked.cell].notna().all()]
+    on_common_seeds = aggregate.cell.map(by_seed[common].mean(axis=1))
+    best = ranked.loc[on_common_seeds[ranked.index].idxmin()]
     roles = {
-        "best": ranked.loc[on_common_seeds.idxmin()],
-        "worst": ranked.loc[on_common_seeds.idxmax()],
+        "best": best,
+        "worst": ranked.loc[on_common_seeds[ranked.index].idxmax()],
+        "dense_of_best": dense[dense.ffn_hidden == best.dense_width].iloc[0],
         "fastest": ranked.loc[ranked.tokens_per_s.idxmax()],
         "slowest": ranked.loc[ranked.tokens_per_s.idxmin()],
         "most_balanced": ranked.loc[ranked.load_cv.idxmin()],
@@ -154,6 +157,10 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     roles |= {n: controls.loc[n] for n in ("frozen_router", "position_hash") if n in controls.index}
     for role, cell in roles.items():
         yield from cell_numbers(f"unified/{role}", cell)
+    yield Number("unified/common_seeds", len(common), "count", "summary")
+    for role in ("best", "worst", "dense_of_best"):
+        mean = float(on_common_seeds[roles[role].name])
+        yield Number(f"unified/{role}/on_common_seeds", mean, "bits_per_byte", "summary")
     beaten = int((ranked.bits_per_byte < roles["ngram"].bits_per_byte).sum())
     yield Number("unified/ranked_cells", len(ranked), "count", "aggregate")
     yield Number("unified/ranked_cells_better_than_ngram", beaten, "count", "aggregate")
@@ -181,6 +188,8 @@ def claim_numbers(ledger: pd.DataFrame) -> Iterator[Number]:
         count = int(ledger.verdict.str.lower().eq(verdict).sum())
         yield Number(f"claims/count/{verdict.replace(' ', '_')}", count, "count", "ledger")
     yield Number("claims/count/all", len(ledger), "count", "ledger")
+    judged = int(ledger.verdict.ne("AWAITS").sum())
+    yield Number("claims/count/judged", judged, "count", "ledger")
     changed = ledger[ledger.changed.astype(bool)].id
     yield Number("claims/changed", _words(changed), "text", "ledger")
 
@@ -209,7 +218,10 @@ def rate_numbers(choice: pd.DataFrame) -> Iterator[Number]:
     yield Number("rates/arms", len(choice), "count", "choice")
     yield Number("rates/on_edge", int(choice.best_on_edge.sum()), "count", "choice")
     yield Number("rates/regret_max", worst.regret_bits_per_byte, "bits_per_byte", "choice")
-    yield Number("rates/regret_max_strategy", worst.strategy, "text", "choice")
+    width = f", F = {worst.ffn_hidden:.0f}" if worst.strategy == "dense" else ""
+    yield Number("rates/regret_max_arm", worst.strategy + width, "text", "choice")
+    yield Number("rates/seeds", int(choice.tuning_seeds.min()), "count", "choice")
+    yield Number("rates/steps", int(choice.steps.max()), "count", "choice")
 
 
 def capacity_numbers(table: pd.DataFrame) -> Iterator[Number]:

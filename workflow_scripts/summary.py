@@ -41,7 +41,7 @@ MEASURES = (
     "specialisation_null_high_nats",
     "specialisation_p_value",
 )
-SPEED = ("tokens_per_s", "mfu", "shape")
+SPEED = ("tokens_per_s", "mfu", "matmul_peak_flops", "shape")
 
 
 def run_row(summary: dict, timed: dict) -> dict[str, object]:
@@ -89,7 +89,7 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "bits_per_byte": test["bits_per_byte"],
         "leak_premium": test.get("leak_premium"),
         **{key: test.get(key) for key in MEASURES},
-        "drop_rate_excess": drop_excess(test, moe, training.seq_len) if moe else None,
+        "drop_rate_excess": drop_excess(test, moe, training.seq_len, declared) if moe else None,
         "params_total": counted.params_total,
         "train_flops_per_token": counted.train_flops_per_token,
         **{key: timed.get(key) for key in SPEED},
@@ -106,35 +106,45 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
     }
 
 
-def drop_excess(test: dict, moe: MoEConfig, seq_len: int) -> float:
-    """Drop rate less what uniformly random choices of K experts would drop in such sequences."""
-    slots = slots_per_expert(moe.capacity_factor, moe.top_k, seq_len, moe.num_experts)
-    return test["drop_rate"] - random_drop_law(slots, seq_len, moe.top_k, moe.num_experts)
+def drop_excess(test: dict, moe: MoEConfig, seq_len: int, declared: dict) -> float | None:
+    """Drop rate less what uniformly random choices would drop in groups of one sequence.
+
+    None where nothing can be dropped, and where the group is another.
+    """
+    unlimited = moe.drop_policy == "none" or declared["fills_capacity"] or declared["steers_k"]
+    if unlimited or declared["group"] == "batch":
+        return None
+    top_k = 1 if declared["sequential"] else moe.top_k  # one after another: each has its capacity
+    slots = slots_per_expert(moe.capacity_factor, top_k, seq_len, moe.num_experts)
+    return test["drop_rate"] - random_drop_law(slots, seq_len, top_k, moe.num_experts)
 
 
 def learning(metrics: list[pd.DataFrame], rows: pd.DataFrame) -> pd.DataFrame:
     """Of each run: final validation, its saturation half-way, and the steps to a common target.
 
-    The target is, by seed and text, the final validation figure of the worst routed arm that is no
-    control, so that all of them reach it; between evaluations steps are interpolated linearly, and
-    before the first nothing is known. Saturation is that of the evaluation nearest the half.
+    The target is, by seed, text and width, what the narrowest dense model reads on validation
+    stories half-way through its training. Between evaluations steps are interpolated linearly; a
+    run that is there by its first evaluation counts that one's step, one that never is counts none.
+    Saturation is that of the evaluation nearest the half.
     """
-    final = pd.Series([frame.bits_per_byte.iloc[-1] for frame in metrics], index=rows.index)
-    ranked = rows.strategy.ne("dense") & ~rows.control
-    targets = final[ranked].groupby([rows.tokens, rows.dim, rows.seed]).max()
+    curves = pd.Series(metrics, index=rows.index)
+    targets = {}
+    dense = rows[rows.strategy.eq("dense")].sort_values("ffn_hidden", ascending=False)
+    for index, row in dense.iterrows():  # the narrowest comes last
+        steps, bits = curves[index].step, curves[index].bits_per_byte
+        targets[row.tokens, row.dim, row.seed] = np.interp(row.steps / 2, steps, bits)
     steps, halfway = [], []
     for frame, (_, row) in zip(metrics, rows.iterrows(), strict=True):
         target = targets.get((row.tokens, row.dim, row.seed), np.nan)
         best = frame.bits_per_byte.cummin()
-        known = best.le(target).any() and best.iloc[0] > target
         # np.interp wants rising abscissae: a falling loss, negated
-        steps.append(np.interp(-target, -best, frame.step) if known else np.nan)
+        steps.append(np.interp(-target, -best, frame.step, right=np.nan))
         middle = frame.loc[(frame.step - row.steps / 2).abs().idxmin()]
         is_last = middle.step == frame.step.iloc[-1]
         halfway.append(np.nan if is_last else middle.get("router_saturation", np.nan))
     return pd.DataFrame(
         {
-            "valid_bits_per_byte": final,
+            "valid_bits_per_byte": [frame.bits_per_byte.iloc[-1] for frame in metrics],
             "steps_to_target": steps,
             "router_saturation_halfway": halfway,
         },

@@ -13,7 +13,6 @@ from moe_core.stats.power import detectable
 UNITS: dict[Measure, str] = {
     "bits_per_byte": "bits_per_byte",
     "bits_per_byte_at_capacity": "bits_per_byte",
-    "drop_rate_excess": "share",
     "drop_rate": "share",
     "token_drop_rate": "share",
     "tokens_per_s": "rate",

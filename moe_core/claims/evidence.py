@@ -75,6 +75,11 @@ class Evidence:
         """Bytes of each test story."""
         return self.stories[self.runs(arm).run.iloc[0]].set_index("story")["bytes"]
 
+    def drift(self, arm: Arm) -> float:
+        """Largest over smallest matmul peak among the timings of an arm's experiment."""
+        peaks = self.summaries[arm.experiment].matmul_peak_flops.dropna()
+        return float(peaks.max() / peaks.min())
+
     def dense(self, arm: Arm) -> Arm:
         """The dense model of an arm's experiment and width, of equal active FLOPs."""
         row = self.runs(arm).iloc[0]

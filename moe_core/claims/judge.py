@@ -53,8 +53,9 @@ def _as_part(rule: Rule, found: Judgement) -> Judgement:
 def _less(rule: Less, evidence: Evidence) -> Judgement:
     found = estimate(evidence, rule.measure, rule.smaller, less=rule.larger)
     # a noisy seed raises what counts as an effect, never what counts as none
-    none = max(rule.least, SMALLEST_EFFECT if rule.measure == "bits_per_byte" else 0.0)
-    least = max(none, found.seed_sd) if rule.measure == "bits_per_byte" else none
+    in_bits = rule.measure.startswith("bits_per_byte")
+    none = max(rule.least, SMALLEST_EFFECT if in_bits else 0.0)
+    least = max(none, found.seed_sd) if in_bits else none
     verdict, p = Verdict.INCONCLUSIVE, found.p_at(0.0)
     if found.interval.low > 0:
         verdict = Verdict.REFUTED

@@ -29,7 +29,7 @@ class Judgement:
 
     unit: as in moe_core.figures.typeset. n: paired seeds; 1 for a timing. p: of the test behind
     the verdict, nan where there is none. share: of a composed rule, how many parts gave the
-    verdict; all else is of the first of them.
+    verdict; all else is of the part that decides.
     """
 
     verdict: Verdict
@@ -48,15 +48,18 @@ def all_hold(parts: Sequence[Judgement]) -> Judgement:
     """The worst verdict: REFUTED, NOT TESTABLE, INCONCLUSIVE, SUPPORTED; EQUIVALENT if all are.
 
     p: to hold, the largest (an intersection-union test); to be refuted, the smallest of the
-    refuting ones times the number of parts, for any of them could have refuted.
+    refuting ones times the number of parts, for any of them could have refuted. A part that
+    refutes without a test does so whatever the others say.
     """
     worst = min(parts, key=lambda j: ORDER.index(j.verdict))
     like = [j for j in parts if j.verdict is worst.verdict]
-    if worst.verdict in HELD:
-        return _decided(worst, f"all {len(parts)}", _largest(parts))
     share = f"{len(like)} of {len(parts)}"
-    refuted = worst.verdict is Verdict.REFUTED
-    return _decided(worst, share, _smallest(like, len(parts)) if refuted else _largest(parts))
+    if worst.verdict in HELD:
+        by = _largest(parts)
+        return replace(by, verdict=worst.verdict, share=f"all {len(parts)}")
+    if worst.verdict is Verdict.REFUTED:
+        return replace(_smallest(like, len(parts)), share=share)
+    return replace(_largest(like), share=share, p=_largest(parts).p)
 
 
 def some_hold(parts: Sequence[Judgement]) -> Judgement:
@@ -69,16 +72,17 @@ def some_hold(parts: Sequence[Judgement]) -> Judgement:
     untested = [j for j in parts if j.verdict is Verdict.NOT_TESTABLE]
     like = held or open_ or untested or list(parts)
     share = f"{len(like)} of {len(parts)}"
-    return _decided(like[0], share, _smallest(held, len(parts)) if held else _largest(parts))
+    if held:
+        return replace(_smallest(held, len(parts)), share=share)
+    return replace(_largest(like), share=share, p=_largest(parts).p)
 
 
-def _decided(by: Judgement, share: str, p: float) -> Judgement:
-    return replace(by, share=share, p=p)
+def _largest(parts: Sequence[Judgement]) -> Judgement:
+    """The part with the largest p, or the first where none has one."""
+    return max(parts, key=lambda j: -1.0 if math.isnan(j.p) else j.p)
 
 
-def _largest(parts: Sequence[Judgement]) -> float:
-    return max((j.p for j in parts if not math.isnan(j.p)), default=math.nan)
-
-
-def _smallest(parts: Sequence[Judgement], times: int) -> float:
-    return min((min(1.0, times * j.p) for j in parts if not math.isnan(j.p)), default=math.nan)
+def _smallest(parts: Sequence[Judgement], times: int) -> Judgement:
+    """The part without a test, if any, or that with the smallest p, times the number of tests."""
+    by = min(parts, key=lambda j: -1.0 if math.isnan(j.p) else j.p)
+    return by if math.isnan(by.p) else replace(by, p=min(1.0, times * by.p))

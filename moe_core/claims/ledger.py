@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from moe_core.claims.evidence import Evidence
 from moe_core.claims.judge import judge
-from moe_core.claims.judgement import LEVEL, Judgement, Verdict
+from moe_core.claims.judgement import HELD, LEVEL, Judgement, Verdict
 from moe_core.claims.schema import Claim
 from moe_core.stats.holm import holm
 
@@ -32,6 +32,11 @@ def judge_claims(
 def _judged(claim: Claim, evidence: Evidence, smoke: bool) -> Judgement:
     if claim.rule is None:
         return Judgement(Verdict.AWAITS, f"awaits: {claim.awaits}")
+    if claim.premise:
+        premise = judge(claim.premise, evidence)
+        if premise.verdict not in HELD:
+            reason = f"its premise does not surely hold; {premise.reason}"
+            return Judgement(Verdict.NOT_TESTABLE, reason)
     found = judge(claim.rule, evidence)
     if found.share:
         found = replace(found, reason=f"{found.share}: {found.reason}")

@@ -1,7 +1,7 @@
 """What a claim may say of arms, as data: comparisons, and rules that compose them."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
@@ -103,7 +103,11 @@ class All(Strict):
 
 
 class Order(Strict):
-    """A ranking such as ``softk ~ expert_choice < hash``: ``<`` is Less and ``~`` Equivalent."""
+    """A ranking such as ``softk ~ expert_choice < hash``: ``<`` is Less and ``~`` Equivalent.
+
+    Names joined by ``~`` are a group: all pairs of it are Equivalent, and each of its arms is Less
+    than each of the next group.
+    """
 
     kind: Literal["order"]
     measure: Measure = "bits_per_byte"
@@ -118,16 +122,17 @@ class Order(Strict):
         return self
 
     def parts(self) -> list["Rule"]:
-        names, relations = self.chain.split()[::2], self.chain.split()[1::2]
-        pairs = pairwise(self.arms.of(name) for name in names)
+        groups = [
+            [self.arms.of(name) for name in group.split(" ~ ")] for group in self.chain.split(" < ")
+        ]
+        alike = [pair for group in groups for pair in combinations(group, 2)]
+        ranked = [pair for here, there in pairwise(groups) for pair in product(here, there)]
         return [
-            Less(kind="less", measure=self.measure, smaller=a, larger=b)
-            if relation == "<"
-            else Equivalent(
+            Equivalent(
                 kind="equivalent", measure=self.measure, first=a, second=b, margin=self.margin
             )
-            for (a, b), relation in zip(pairs, relations, strict=True)
-        ]
+            for a, b in alike
+        ] + [Less(kind="less", measure=self.measure, smaller=a, larger=b) for a, b in ranked]
 
 
 class _Quantified(Strict):

@@ -18,12 +18,14 @@ class Claim(Strict):
 
     source: the document and the place that make it. doubt: why it is suspect.
     awaits: the experiment that could judge it and does not exist yet; else it has a rule.
+    premise: what must hold for the rule to say anything.
     """
 
     id: Annotated[str, Field(pattern=r"^C\d\d$")]
     sentence: Text
     source: Text
     doubt: Text
+    premise: Rule | None = None
     rule: Rule | None = None
     awaits: Text | None = None
 
@@ -31,7 +33,8 @@ class Claim(Strict):
     def _judged_or_waiting(self) -> "Claim":
         if (self.rule is None) == (self.awaits is None):
             raise ValueError("a claim has either a rule or the experiment that it awaits")
-        if self.rule and any(arm.strategy is None for x in leaves(self.rule) for arm in x.arms()):
+        rules = [rule for rule in (self.premise, self.rule) if rule]
+        if any(arm.strategy is None for r in rules for x in leaves(r) for arm in x.arms()):
             raise ValueError("an arm names no strategy, and no quantifier gives it one")
         return self
 

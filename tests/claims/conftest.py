@@ -63,6 +63,7 @@ class World:
             values = {k: v[place] if isinstance(v, list) else v for k, v in columns.items()}
             row = {"cell": cell, "run": run, "strategy": strategy, "seed": seed, "dim": dim}
             row |= {"capacity_factor": 1.25, "shared_hidden": 0, "num_experts": 8}
+            row |= {"matmul_peak_flops": 1e9}
             row |= {"dense_width": dense_width, "ffn_hidden": dense_width / experts}
             row |= {"bits_per_byte": mean, "perplexity": 2 ** (mean * BYTES_PER_TOKEN)}
             self.rows.setdefault(experiment, []).append(row | values)

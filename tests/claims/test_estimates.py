@@ -160,7 +160,7 @@ def test_unequal_flops_are_told_where_quality_is_compared(world):
         world.add("dense", dense_width=width, audited=False)
     note = r"at unequal active FLOPs \(dense widths \[128, 256\]\)"
     quality = ("bits_per_byte", "bits_per_byte_at_capacity", "perplexity", "steps_to_target")
-    other = ("load_cv", "drop_rate_excess")
+    other = ("load_cv", "drop_rate")
     for row in world.rows["unified"]:
         row |= dict.fromkeys({*quality, *other} - row.keys(), 1.0 + row["seed"])
     for measure in quality:
@@ -177,7 +177,7 @@ def test_unequal_flops_are_told_where_quality_is_compared(world):
 def test_measures_at_capacity_are_paired_by_seed_and_in_units_of_their_kind(world):
     for measure, unit in [
         ("bits_per_byte_at_capacity", "bits_per_byte"),
-        ("drop_rate_excess", "share"),
+        ("drop_rate", "share"),
     ]:
         # as many bits per byte without drops: these must not be read instead
         world.rows.clear()

@@ -90,12 +90,13 @@ def test_a_bad_claim(tmp_path, change, where):
     assert "\n" not in str(caught.value)
 
 
-def test_an_order_is_its_neighbours():
+def test_an_order_is_of_whole_groups():
     chain = "expert_choice ~ softk < hash < top1"
     rule = TypeAdapter(Rule).validate_python(ORDER | {"chain": chain})
     found = [(type(x), *(arm.strategy for arm in x.arms())) for x in leaves(rule)]
     assert found == [
         (Equivalent, "expert_choice", "softk"),
+        (Less, "expert_choice", "hash"),
         (Less, "softk", "hash"),
         (Less, "hash", "top1"),
     ]

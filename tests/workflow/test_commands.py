@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_every_rule_has_a_line_of_documentation(finished):
     listed = finished.snakemake("--list-rules").stdout
     text = "".join(p.read_text() for p in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
-    names = re.findall(r"^rule (\w+):", text, re.M)
+    names = re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, re.M)
     assert len(names) > 20
     for name in names:
         assert re.search(rf"^{name} \(\S.+\.\)$", listed, re.M), name
