@@ -26,7 +26,7 @@ def effect(row: pd.Series) -> str:
 
 def p_value(p: float) -> str:
     """Three decimals, or that it is less."""
-    return "--" if pd.isna(p) else "<.001" if p < 0.001 else f"{p:.3f}"
+    return "--" if pd.isna(p) else "$<$.001" if p < 0.001 else f"{p:.3f}"
 
 
 def page(rows: pd.DataFrame, first: bool) -> str:
@@ -45,10 +45,10 @@ def page(rows: pd.DataFrame, first: bool) -> str:
             escape(row.reason),
         ]
         lines.append(" & ".join(cells))
-    caption = r"""The claims ledger. Verdicts are made by the rules of \texttt{claims.yaml}; effect: in
-    the units of the claim, with 95\,\% interval, of the part that decides; MDE: the least that the
-    seeds detect with power 0.8, before correction; $p$: after Holm's correction; $n$: paired seeds,
-    or timings. $\ast$ differs from the stored ledger."""
+    caption = r"""The claims ledger. Verdicts are made by the rules of \texttt{claims.yaml};
+    effect: in the units of the claim, with 95\,\% interval, of the part that decides; MDE: the
+    least that the seeds detect with power 0.8, before correction; $p$: after Holm's correction;
+    $n$: paired seeds, or timings. $\ast$ differs from the stored ledger."""
     return table(
         caption if first else "The claims ledger, continued.",
         "tab:ledger" if first else "",

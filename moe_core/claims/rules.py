@@ -127,12 +127,14 @@ class Order(Strict):
         ]
         alike = [pair for group in groups for pair in combinations(group, 2)]
         ranked = [pair for here, there in pairwise(groups) for pair in product(here, there)]
-        return [
+        parts: list[Rule] = [
             Equivalent(
                 kind="equivalent", measure=self.measure, first=a, second=b, margin=self.margin
             )
             for a, b in alike
-        ] + [Less(kind="less", measure=self.measure, smaller=a, larger=b) for a, b in ranked]
+        ]
+        parts += [Less(kind="less", measure=self.measure, smaller=a, larger=b) for a, b in ranked]
+        return parts
 
 
 class _Quantified(Strict):
