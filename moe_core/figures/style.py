@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from scipy.optimize import isotonic_regression
 
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
@@ -112,7 +113,7 @@ def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
     """Name lines beside their right ends, moved apart so that no two names overlap."""
     bottom, top = axes.get_ylim()
     gap = 7.5 / 72 * (top - bottom) / axes.get_window_extent().height * axes.figure.dpi
-    for end, height in zip(ends, _apart([end.y for end in ends], gap), strict=True):
+    for end, height in zip(ends, _apart([end.y for end in ends], gap, bottom), strict=True):
         axes.annotate(
             end.label,
             (end.x, end.y),
@@ -122,7 +123,12 @@ def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
             fontsize=6.5,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": end.color, "lw": 0.4},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": end.color,
+                "lw": 0.4,
+                "relpos": (0, 0.5),  # from the name's left end
+            },
         )
 
 
@@ -132,13 +138,14 @@ def point_text(axes: Axes, x: float, y: float, text: str, color: Color) -> Text:
     return axes.text(x, y, text, color=color, fontsize=6, path_effects=[halo])
 
 
-def _apart(heights: list[float], gap: float) -> list[float]:
-    """Heights near the given ones, at least ``gap`` apart, in the same order."""
-    ranked = sorted(range(len(heights)), key=heights.__getitem__)
-    placed = list(heights)
-    for lower, upper in pairwise(ranked):
-        placed[upper] = max(placed[upper], placed[lower] + gap)
-    return placed
+def _apart(heights: list[float], gap: float, floor: float) -> list[float]:
+    """The heights nearest to the given ones that are ``gap`` apart, in order, none below floor."""
+    ranked = np.argsort(heights, kind="stable")
+    steps = gap * np.arange(len(heights))
+    placed = np.empty(len(heights))
+    fitted = isotonic_regression(np.asarray(heights)[ranked] - steps).x
+    placed[ranked] = np.maximum(fitted, floor) + steps
+    return placed.tolist()
 
 
 def save(figure: Figure, pdf: Path, png: Path) -> None:
