@@ -68,7 +68,7 @@ docs: env ## Regenerate the generated pages of docs/
 	@{ echo '# Rule graph'; echo; \
 	  echo 'Made by `make docs` from the rules themselves.'; echo; echo '```mermaid'; \
 	  snakemake all --forceall --rulegraph mermaid-js 2>/dev/null | \
-	    sed -n '/^flowchart/,$$p' | grep -v style; \
+	    sed -n '/^flowchart/,$$p' | grep -v style | { read -r head; echo "$$head"; sort -V; }; \
 	  echo '```'; } > docs/rulegraph.md
 
 lock: ## Resolve pyproject.toml anew into the two lock files

@@ -1,5 +1,6 @@
 """Generated pages, pins and floors stay in step with their sources."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_configuration_page_is_the_schemas():
     page = (ROOT / "docs/configuration.md").read_text()
     assert page == reference() + "\n", "run `make docs`"
+
+
+def test_rule_graph_has_every_rule_that_writes_something():
+    page = (ROOT / "docs/rulegraph.md").read_text()
+    for path in (ROOT / "rules").glob("*.smk"):
+        rules = re.split(r"^(?=rule |use rule )", path.read_text(), flags=re.M)[1:]
+        for rule in (r for r in rules if "\n    output:\n" in r):
+            name = re.match(r"(?:use rule \w+ as|rule) (\w+)", rule)[1]
+            assert f"[{name}]" in page, f"{name}: run `make docs`"
 
 
 def test_every_scale_of_the_default_configuration_loads():
