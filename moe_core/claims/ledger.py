@@ -32,12 +32,11 @@ def judge_claims(
 def _judged(claim: Claim, evidence: Evidence, smoke: bool) -> Judgement:
     if claim.rule is None:
         return Judgement(Verdict.AWAITS, f"awaits: {claim.awaits}")
-    if claim.premise:
-        premise = judge(claim.premise, evidence)
-        if premise.verdict not in HELD:
-            reason = f"its premise does not surely hold; {premise.reason}"
-            return Judgement(Verdict.NOT_TESTABLE, reason)
     found = judge(claim.rule, evidence)
+    premise = judge(claim.premise, evidence) if claim.premise else None
+    if premise and premise.verdict not in HELD:
+        reason = f"its premise does not surely hold; {premise.reason}"
+        found = Judgement(Verdict.NOT_TESTABLE, reason)
     if found.share:
         found = replace(found, reason=f"{found.share}: {found.reason}")
     if smoke:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 SUMMARISING = {"summary", "aggregate", "frontier", "load_quality", "numbers", "numbers_tex"}
-SUMMARISING |= {"tables", "report", "all", "ranking", "published_table"}
+SUMMARISING |= {"tables", "report", "all", "ranking", "published_table", "manifest"}
 JUDGING = {"audit", "audits", "audit_table", "ledger", "ledger_table"}
 
 
@@ -118,7 +118,7 @@ def test_shared_code_reruns_all_runs_but_not_the_data(stale, edited):
 
 def test_a_figure_script_reruns_the_figure(stale, edited):
     with edited("workflow_scripts/frontier.py", "markersize=5", "markersize=6"):
-        assert rules(stale()) == {"frontier", "report", "all"}
+        assert rules(stale()) == {"frontier", "report", "manifest", "all"}
 
 
 def test_one_experiments_parameter_reruns_its_jobs_alone(stale, reconfigured):
@@ -134,6 +134,7 @@ def test_one_experiments_parameter_reruns_its_jobs_alone(stale, reconfigured):
         "numbers",
         "numbers_tex",
         "report",
+        "manifest",
         "all",
     }
 
