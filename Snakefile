@@ -15,8 +15,8 @@ include: "rules/summary.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
-include: "rules/manifest.smk"
 include: "rules/collect.smk"
+include: "rules/manifest.smk"
 
 
 rule all:

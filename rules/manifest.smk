@@ -1,25 +1,17 @@
 rule manifest:
     """What made these results: configuration, environments, and digests of tables and figures."""
     input:
-        tables=[
-            *expand(
-                "results/{experiment}/{table}.csv",
-                experiment=study.experiments,
-                table=["summary", "aggregate"],
-            ),
-            "results/learning_rate/choice.csv",
-            "results/audits/audits.csv",
-            "results/claims/ledger.csv",
-            "results/capacity/microbench.csv",
-        ],
-        figures=[
-            *expand(
-                "results/unified/{figure}.png",
-                figure=["ranking", "frontier", "overlay", "load_quality"],
-            ),
-            *expand("results/{sweep}/{sweep}.png", sweep=SWEEPS),
-            "results/capacity/capacity_drop_rate.png",
-            "results/capacity/capacity_tokens_per_s.png",
+        # tables, and figures as images
+        files=[
+            file
+            for target in (
+                rules.unified,
+                rules.capacity,
+                rules.experiments,
+                rules.claims,
+            )
+            for file in target.input
+            if file.endswith((".csv", ".png"))
         ],
         runs=run_files(study.runs, "summary.json"),
         meta=expand("results/tokens/{tokens}/meta.json", tokens=study.tokenizers),
@@ -41,5 +33,5 @@ rule manifest:
         code=script_code("manifest"),
     shell:
         "python -m workflow_scripts.manifest --configuration {params.configuration:q} "
-        "--files {input.tables:q} {input.figures:q} --runs {input.runs:q} --meta {input.meta:q} "
+        "--files {input.files:q} --runs {input.runs:q} --meta {input.meta:q} "
         "--out {output.json:q} 2>&1 | tee {log:q}"

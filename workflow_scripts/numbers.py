@@ -272,11 +272,12 @@ def main() -> None:
     given = arguments.parse_args()
     paths: dict[str, Path] = {name: getattr(given, name) for name in SOURCES}
     read = {n: json.loads(paths[n].read_text()) for n in ("meta", "run", "throughput", "ngram")}
+    summary = pd.read_csv(given.summary)
     numbers = [
         *study_numbers(json.loads(given.spec), read["meta"]),
-        *environment_numbers(pd.read_csv(given.summary), read["run"], read["throughput"]),
+        *environment_numbers(summary, read["run"], read["throughput"]),
         Number("ngram/train_tokens", read["ngram"]["train_tokens"], "count", "ngram"),
-        *unified_numbers(pd.read_csv(given.aggregate), pd.read_csv(given.summary)),
+        *unified_numbers(pd.read_csv(given.aggregate), summary),
         *capacity_numbers(pd.read_csv(given.microbench)),
         *claim_numbers(pd.read_csv(given.ledger)),
         *audit_numbers(pd.read_csv(given.audits)),
