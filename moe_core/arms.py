@@ -121,7 +121,7 @@ class Arms:
                     model,
                     experiment.seeds,
                     learning_rate=float(f"{factor * self.rate_of(model):.6g}"),
-                    **self.shorter(),
+                    steps=self.scale.sweep.steps,
                 )
 
     def recorded(self, num_experts: int) -> RunSpec:
@@ -181,13 +181,8 @@ class Arms:
         self, model: TransformerConfig, tokens: str | None = None, **training: Any
     ) -> Iterator[RunSpec]:
         """Rows of an arm of an experiment besides the unified one."""
-        return self.rows(model, self.scale.sweep.seeds, tokens, **(self.shorter() | training))
-
-    def shorter(self) -> dict[str, Any]:
-        """Training of a sweep: as many evaluations, over its own number of steps."""
-        training, steps = self.scale.training, self.scale.sweep.steps
-        evaluations = max(1, training.steps // training.evaluate_every)
-        return {"steps": steps, "evaluate_every": max(1, steps // evaluations)}
+        steps = self.scale.sweep.steps
+        return self.rows(model, self.scale.sweep.seeds, tokens, steps=steps, **training)
 
     def rows(
         self,
