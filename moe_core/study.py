@@ -161,6 +161,8 @@ def report_spec(study: Study) -> str:
         {
             "scale": config.scale,
             "seeds": scale.seeds,
+            "other_seeds": scale.other_seeds,
+            "sweep": scale.sweep.model_dump(include={"seeds", "steps"}),
             "corpus": config.corpus.source,
             "hub_name": config.corpus.hub.name,
             "tokenizer": config.tokenizer.kind,

@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from moe_core.provenance import file_sha256, write_atomic
+from moe_core.routing.capacity import random_drop_law, slots_per_expert
 from workflow_scripts.command import parser, path_argument, run
 
+LOW_FACTOR = 1.1  # of claim C07
 SOURCES = (
     "aggregate",
     "summary",
@@ -47,6 +49,9 @@ def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
     tokenizers = {"char": "characters", "bpe": "byte-level BPE", "pretrained": "pretrained"}
     yield Number("study/scale", spec["scale"], "text", "config")
     yield Number("study/seeds", len(spec["seeds"]), "count", "config")
+    yield Number("study/other_seeds", len(spec["other_seeds"]), "count", "config")
+    yield Number("sweep/seeds", len(spec["sweep"]["seeds"]), "count", "config")
+    yield Number("sweep/steps", spec["sweep"]["steps"], "count", "config")
     yield Number("unified/runs", spec["runs"], "count", "config")
     yield Number("study/corpus", corpora[spec["corpus"]], "text", "config")
     yield Number("study/tokenizer", tokenizers[spec["tokenizer"]], "text", "config")
@@ -62,6 +67,11 @@ def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
     yield Number("unified/drop_policy", spec["drop_policy"], "text", "config")
     yield Number("capacity/trained_top_k", spec["trained_top_k"], "count", "config")
     shape, training = spec["model"], spec["training"]
+    for name, top_k in (("one", 1), ("k", shape["top_k"])):
+        slots = slots_per_expert(LOW_FACTOR, top_k, training["seq_len"], shape["num_experts"])
+        chance = random_drop_law(slots, training["seq_len"], top_k, shape["num_experts"])
+        yield Number(f"chance/drop_of_{name}", chance, "share", "config")
+    yield Number("chance/capacity_factor", LOW_FACTOR, "setting", "config")
     for key in ("dim", "layers", "heads", "top_k", "expert_hidden"):
         yield Number(f"model/{key}", shape[key], "count", "config")
     yield Number("model/experts", shape["num_experts"], "count", "config")
@@ -70,8 +80,10 @@ def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
     yield Number("model/seq_len", training["seq_len"], "count", "config")
     for key in ("batch_size", "steps", "warmup_steps"):
         yield Number(f"train/{key}", training[key], "count", "config")
-    tokens = training["steps"] * training["batch_size"] * training["seq_len"]
-    yield Number("train/tokens", tokens, "count", "config")
+    batch_tokens = training["batch_size"] * training["seq_len"]
+    yield Number("train/tokens", training["steps"] * batch_tokens, "count", "config")
+    yield Number("train/batch_tokens", batch_tokens, "count", "config")
+    yield Number("train/valid_tokens", training["valid_tokens"], "count", "config")
     for key in ("learning_rate", "weight_decay", "grad_clip", "switch_coef", "z_coef"):
         yield Number(f"train/{key}", training[key], "setting", "config")
     precisions = {"fp32": "single precision", "bf16": "bfloat16 autocast"}
@@ -164,6 +176,9 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     beaten = int((ranked.bits_per_byte < roles["ngram"].bits_per_byte).sum())
     yield Number("unified/ranked_cells", len(ranked), "count", "aggregate")
     yield Number("unified/ranked_cells_better_than_ngram", beaten, "count", "aggregate")
+    yield Number("unified/regime", regime(beaten, len(ranked)), "text", "aggregate")
+    deviation = runs[runs.cell.isin(ranked.cell)].groupby("cell").bits_per_byte.std()
+    yield Number("unified/seed_sd_median", _finite(deviation.median()), "bits_per_byte", "summary")
     holm = ranked.bits_per_byte_minus_dense_p_holm
     better = ranked[(holm < 0.05) & (ranked.bits_per_byte_minus_dense < 0)]
     worse = ranked[(holm < 0.05) & (ranked.bits_per_byte_minus_dense > 0)]
@@ -180,6 +195,21 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     yield Number("unified/fastest_over_dense_speed", speed, "share", "aggregate")
 
 
+def regime(beaten: int, cells: int) -> str:
+    """What the n-gram control says of how far the models are trained, as a sentence."""
+    if beaten == cells:
+        return "Every ranked cell is ahead of the 5-gram control."
+    if beaten:
+        return (
+            f"Of {cells} ranked cells {beaten} are ahead of the 5-gram control; the others are "
+            "undertrained."
+        )
+    return (
+        "No ranked cell is ahead of the 5-gram control: all models are undertrained, and what is "
+        "found holds for the first steps of training."
+    )
+
+
 def claim_numbers(ledger: pd.DataFrame) -> Iterator[Number]:
     """The verdict of each claim, and how many have which."""
     for _, row in ledger.iterrows():
@@ -188,7 +218,7 @@ def claim_numbers(ledger: pd.DataFrame) -> Iterator[Number]:
         count = int(ledger.verdict.str.lower().eq(verdict).sum())
         yield Number(f"claims/count/{verdict.replace(' ', '_')}", count, "count", "ledger")
     yield Number("claims/count/all", len(ledger), "count", "ledger")
-    judged = int(ledger.verdict.ne("AWAITS").sum())
+    judged = int((~ledger.verdict.isin(["AWAITS", "NOT TESTABLE"])).sum())
     yield Number("claims/count/judged", judged, "count", "ledger")
     changed = ledger[ledger.changed.astype(bool)].id
     yield Number("claims/changed", _words(changed), "text", "ledger")
@@ -214,12 +244,22 @@ def audit_numbers(audits: pd.DataFrame) -> Iterator[Number]:
 
 def rate_numbers(choice: pd.DataFrame) -> Iterator[Number]:
     """What the shared learning rate costs the strategies that were tuned."""
+
+    def arm(row: pd.Series) -> str:
+        width = f", F = {row.ffn_hidden:.0f}" if row.strategy == "dense" else ""
+        return f"{row.strategy}{width}"
+
     worst = choice.loc[choice.regret_bits_per_byte.idxmax()]
     yield Number("rates/arms", len(choice), "count", "choice")
     yield Number("rates/on_edge", int(choice.best_on_edge.sum()), "count", "choice")
+    yield Number(
+        "rates/on_edge_arms",
+        _words(choice[choice.best_on_edge].apply(arm, axis=1)),
+        "text",
+        "choice",
+    )
     yield Number("rates/regret_max", worst.regret_bits_per_byte, "bits_per_byte", "choice")
-    width = f", F = {worst.ffn_hidden:.0f}" if worst.strategy == "dense" else ""
-    yield Number("rates/regret_max_arm", worst.strategy + width, "text", "choice")
+    yield Number("rates/regret_max_arm", arm(worst), "text", "choice")
     yield Number("rates/seeds", int(choice.tuning_seeds.min()), "count", "choice")
     yield Number("rates/steps", int(choice.steps.max()), "count", "choice")
 

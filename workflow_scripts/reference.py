@@ -7,6 +7,8 @@ from moe_core.errors import StudyError
 from moe_core.provenance import file_sha256
 from workflow_scripts.command import parser, path_argument, run
 
+README = "README.md"  # written by hand
+
 
 def main() -> None:
     arguments = parser(__doc__)
@@ -23,6 +25,9 @@ def main() -> None:
             raise StudyError(
                 str(results / name), "is not what the manifest says", "run `snakemake all`"
             )
+    kept = {given.out / name for name in (README, given.manifest.name, *manifest["files_sha256"])}
+    for old in [path for path in given.out.rglob("*") if path.is_file() and path not in kept]:
+        old.unlink()  # of an earlier study
     for name in (given.manifest.name, *manifest["files_sha256"]):
         (given.out / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(results / name, given.out / name)

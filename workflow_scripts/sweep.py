@@ -17,6 +17,7 @@ from moe_core.figures.style import (
     use_print_style,
 )
 from workflow_scripts.command import parser, path_argument, run
+from workflow_scripts.frontier import draw_control
 
 AXIS = {"bits_per_byte": "bits per byte", "drop_rate": "drop rate", "load_cv": "load CV"}
 
@@ -89,8 +90,8 @@ def main() -> None:
     path_argument(arguments, "table", "pdf", "png")
     given = arguments.parse_args()
     chosen = LEVELS[given.table.parent.name]
-    cells = pd.read_csv(given.table)
-    cells = cells[cells.strategy != "ngram"].copy()
+    table = pd.read_csv(given.table)
+    cells = table[table.strategy != "ngram"].copy()
     own_rate = cells.groupby(["strategy", "ffn_hidden"]).learning_rate.median()
     cells = cells.join(own_rate.rename("own_rate"), on=["strategy", "ffn_hidden"])
     cells["level"] = cells.apply(chosen.name, axis=1)
@@ -110,6 +111,8 @@ def main() -> None:
     figure, axes = plt.subplots(1, 2, figsize=(PAGE_INCHES, 2.4))
     for axis, measure in zip(axes, ("bits_per_byte", chosen.second), strict=True):
         draw(axis, cells, levels, measure)
+    for _, row in table[table.strategy == "ngram"].iterrows():
+        draw_control(axes[0], row)
     save(figure, given.pdf, given.png)
 
 

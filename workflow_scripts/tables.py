@@ -50,7 +50,8 @@ def unified_table(aggregate: pd.DataFrame) -> str:
     decoder can use, means over paired seeds with 95\,\% two-level intervals (seeds, stories).
     Difference: bits per byte less the dense model of equal active FLOPs, paired by seed and
     story; MDE: the least difference that these seeds detect with power 0.8. Leak premium:
-    what the rule of training gains by tokens that a decoder does not have. Experts: those
+    what the rule of training gains by tokens that a decoder does not have (as published, also
+    what it loses by drops). Experts: those
     that a token reaches by a decoder's rule. Drop rate and load CV: a pass at training's
     capacity. $\dagger$ reads later tokens in training: ranked by its causal mode. Below the
     line: controls."""

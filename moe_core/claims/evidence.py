@@ -44,8 +44,11 @@ class Evidence:
     def values(self, arm: Arm, measure: Measure) -> dict[int, float]:
         """One value a seed. Raises UntestableError where any is missing."""
         rows = self.runs(arm)
-        if measure not in rows or rows[measure].isna().any():
+        if measure not in rows or rows[measure].isna().all():
             raise UntestableError(f"{measure} of {arm} was not measured")
+        if rows[measure].isna().any():
+            without = ", ".join(map(str, rows.index[rows[measure].isna()]))
+            raise UntestableError(f"{arm} has no {measure} on seeds {without}")
         values = dict(zip(rows.index.astype(int), rows[measure].astype(float), strict=True))
         if arm.minus_dense:
             dense = self.values(self.dense(arm), measure)

@@ -108,6 +108,12 @@ def lost(logits_TE: Tensor, context: RouteContext) -> Routing:
     return routing.where(~(second_A & (context.position_T[routing.token_A] == 3)))
 
 
+def lost_to_noise(logits_TE: Tensor, context: RouteContext) -> Routing:
+    """A token without an expert, in training alone."""
+    routing = softk.route(logits_TE, context)
+    return routing if context.noise is None else routing.where(routing.token_A != 3)
+
+
 def expert_major(logits_TE: Tensor, context: RouteContext) -> Routing:
     """Sorted by expert: slots still go to early tokens, but the order is not the promised one."""
     routing = softk.route(logits_TE, context)
@@ -237,6 +243,7 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     "balance misses a part": (balance_misses_a_part, {("balance_gradient", "train")}),
     "doubled": (with_rule(doubled), CONSERVATION),
     "lost": (with_rule(lost), CONSERVATION),
+    "lost to noise": (with_rule(lost_to_noise), {("conservation", "train")}),
     "expert-major": (with_rule(expert_major), CONSERVATION),
     "expert by name": (with_rule(favourite_by_name), CONSERVATION),
     "negative": (with_rule(reweighted(torch.neg)), CONSERVATION),

@@ -57,11 +57,14 @@ def test_a_smoke_run_is_no_reference(finished, manifest, copy):
 
 
 def test_reference_is_the_files_of_the_manifest(finished, manifest, copy):
+    (copy / "reference/earlier").mkdir(parents=True)
+    for name in ("earlier/old.csv", "README.md"):
+        (copy / "reference" / name).write_text("")
     done = store(finished, copy)
     assert done.returncode == 0, done.stderr
     files = [p for p in (copy / "reference").rglob("*") if p.is_file()]
     stored = {str(p.relative_to(copy / "reference")) for p in files}
-    assert stored == {"manifest.json", *manifest["files_sha256"]}
+    assert stored == {"README.md", "manifest.json", *manifest["files_sha256"]}
 
 
 def test_results_that_changed_are_no_reference(finished, copy):
