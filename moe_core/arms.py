@@ -75,13 +75,11 @@ class Arms:
     def larger(self) -> Iterator[RunSpec]:
         """The usual size, more experts, a wider model; each with dense models of equal FLOPs."""
         experiment, shape = self.config.experiments.larger, self.scale.model
-        wider = {
-            "dim": shape.dim * experiment.dim_factor,
-            "heads": shape.heads * experiment.dim_factor,
-            "expert_hidden": shape.expert_hidden * experiment.dim_factor,
-        }
-        more = {"num_experts": shape.num_experts * experiment.num_experts_factor}
-        for changes in ({}, more, wider):
+        sizes = [{}, {"num_experts": shape.num_experts * experiment.num_experts_factor}]
+        if experiment.dim_factor:
+            wider = ("dim", "heads", "expert_hidden")
+            sizes.append({key: getattr(shape, key) * experiment.dim_factor for key in wider})
+        for changes in sizes:
             size = {"model": shape.model_copy(update=changes)}
             arms = Arms(self.config, self.scale.model_copy(update=size))
             models = [arms.model(strategy) for strategy in experiment.strategies]

@@ -120,7 +120,9 @@ class LargerConfig(Strict):
 
     strategies: list[str] = Field(description="Strategies to train at each size.")
     num_experts_factor: Annotated[int, Field(ge=2)] = Field(description="Times as many experts.")
-    dim_factor: Annotated[int, Field(ge=2)] = Field(description="Times as wide, experts too.")
+    dim_factor: Annotated[int, Field(ge=2)] | None = Field(
+        description="Times as wide, experts too; null for no wider model."
+    )
 
 
 class SubwordConfig(Strict):
