@@ -1,7 +1,7 @@
 """Collect every number the report's text may cite: value, unit, interval, n, source digests."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -252,12 +252,8 @@ def rate_numbers(choice: pd.DataFrame) -> Iterator[Number]:
     worst = choice.loc[choice.regret_bits_per_byte.idxmax()]
     yield Number("rates/arms", len(choice), "count", "choice")
     yield Number("rates/on_edge", int(choice.best_on_edge.sum()), "count", "choice")
-    yield Number(
-        "rates/on_edge_arms",
-        _words(choice[choice.best_on_edge].apply(arm, axis=1)),
-        "text",
-        "choice",
-    )
+    on_edge = [arm(row) for _, row in choice[choice.best_on_edge].iterrows()]
+    yield Number("rates/on_edge_arms", _words(on_edge), "text", "choice")
     yield Number("rates/regret_max", worst.regret_bits_per_byte, "bits_per_byte", "choice")
     yield Number("rates/regret_max_arm", arm(worst), "text", "choice")
     yield Number("rates/seeds", int(choice.tuning_seeds.min()), "count", "choice")
@@ -294,7 +290,7 @@ def _sequence(values: list[float]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _words(labels: pd.Series) -> str:
+def _words(labels: Iterable[str]) -> str:
     """Names in a sentence, ``none`` without any."""
     *first, last = [*labels] or ["none"]
     return f"{', '.join(first)} and {last}" if first else last
