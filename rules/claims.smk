@@ -30,7 +30,6 @@ rule ledger:
         mem_mb=2000,
         gpu=0,
     params:
-        stored=STORED_LEDGER,
         smoke=str(study.scale.smoke).lower(),
         named=expand(
             "{experiment}=results/{experiment}/summary.csv",
@@ -40,5 +39,5 @@ rule ledger:
     shell:
         "python -m workflow_scripts.ledger --claims {input.claims:q} "
         "--summary {params.named:q} --stories {input.stories:q} --audits {input.audits:q} "
-        "--stored {params.stored:q} --smoke {params.smoke} --out {output.csv:q} "
+        "--stored {input.stored:q} --smoke {params.smoke} --out {output.csv:q} "
         "2>&1 | tee {log:q}"

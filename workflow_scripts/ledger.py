@@ -54,7 +54,7 @@ def main() -> None:
     path_argument(arguments, "claims", "audits", "out")
     arguments.add_argument("--summary", type=named_path, nargs="+", action="extend", required=True)
     arguments.add_argument("--stories", type=Path, nargs="+", required=True, help="RUN/stories.csv")
-    arguments.add_argument("--stored", type=Path, help="ledger to compare with, if it exists")
+    arguments.add_argument("--stored", type=Path, nargs="?", help="ledger to compare with")
     arguments.add_argument("--smoke", choices=["true", "false"], required=True)
     given = arguments.parse_args()
     claims = load_claims(given.claims)
