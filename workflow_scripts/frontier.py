@@ -3,9 +3,15 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from adjustText import adjust_text
-from matplotlib.axes import Axes
 
-from moe_core.figures.style import PAGE_INCHES, look, point_text, save, use_print_style
+from moe_core.figures.style import (
+    PAGE_INCHES,
+    draw_control,
+    look,
+    point_text,
+    save,
+    use_print_style,
+)
 from workflow_scripts.command import parser, path_argument, run
 
 
@@ -20,28 +26,6 @@ def point_label(cell: pd.Series, several: bool) -> str:
     if cell.strategy == "dense":
         return f"dense, F={cell.ffn_hidden:.0f}"
     return f"{cell.label}, cf {cell.capacity_factor:g}" if several else cell.label
-
-
-def draw_control(axes: Axes, row: pd.Series) -> None:
-    """A dotted line at the control's figure, or a note at the edge where that is far away."""
-    bottom, top = axes.get_ylim()
-    near = bottom - (top - bottom) / 4 < row.bits_per_byte < top + (top - bottom) / 4
-    text, height, side = row.label, row.bits_per_byte, "bottom"
-    if near:
-        axes.axhline(row.bits_per_byte, color=look("ngram").color, ls=":", lw=1)
-    else:
-        below = row.bits_per_byte < bottom
-        height, side = (bottom, "bottom") if below else (top, "top")
-        text = f"{row.label}: {row.bits_per_byte:.2f}, {'below' if below else 'above'} this range"
-    axes.annotate(
-        text,
-        (1, height),
-        xycoords=("axes fraction", "data"),
-        ha="right",
-        va=side,
-        fontsize=6,
-        color=look("ngram").color,
-    )
 
 
 def main() -> None:

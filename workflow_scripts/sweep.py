@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from moe_core.figures.style import (
     PAGE_INCHES,
     LineEnd,
+    draw_control,
     label_ends,
     look,
     order,
@@ -17,7 +18,6 @@ from moe_core.figures.style import (
     use_print_style,
 )
 from workflow_scripts.command import parser, path_argument, run
-from workflow_scripts.frontier import draw_control
 
 AXIS = {"bits_per_byte": "bits per byte", "drop_rate": "drop rate", "load_cv": "load CV"}
 

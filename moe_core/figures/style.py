@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
@@ -159,3 +160,25 @@ def save(figure: Figure, pdf: Path, png: Path) -> None:
         figure.savefig(drawn, format=kind, metadata=metadata[kind])
         write_atomic(path, drawn.getvalue())
     plt.close(figure)
+
+
+def draw_control(axes: Axes, row: pd.Series) -> None:
+    """A dotted line at the control's figure, or a note at the edge where that is far away."""
+    bottom, top = axes.get_ylim()
+    near = bottom - (top - bottom) / 4 < row.bits_per_byte < top + (top - bottom) / 4
+    text, height, side = row.label, row.bits_per_byte, "bottom"
+    if near:
+        axes.axhline(row.bits_per_byte, color=look("ngram").color, ls=":", lw=1)
+    else:
+        below = row.bits_per_byte < bottom
+        height, side = (bottom, "bottom") if below else (top, "top")
+        text = f"{row.label}: {row.bits_per_byte:.2f}, {'below' if below else 'above'} this range"
+    axes.annotate(
+        text,
+        (1, height),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va=side,
+        fontsize=6,
+        color=look("ngram").color,
+    )
