@@ -109,7 +109,7 @@ class Arms:
                 yield from self.sweep(self.model(strategy, jitter=jitter), switch_coef=0.0)
 
     def learning_rate(self) -> Iterator[RunSpec]:
-        """The same factors on each arm's own rate, on tuning seeds."""
+        """The same factors on each arm's own rate, on tuning seeds, at the study's own length."""
         experiment = self.config.experiments.learning_rate
         models = [self.model(strategy) for strategy in experiment.strategies]
         models += [self.dense(width) for width in sorted({dense_width(m) for m in models})]
@@ -119,7 +119,6 @@ class Arms:
                     model,
                     experiment.seeds,
                     learning_rate=float(f"{factor * self.rate_of(model):.6g}"),
-                    steps=self.scale.sweep.steps,
                 )
 
     def recorded(self, num_experts: int) -> RunSpec:

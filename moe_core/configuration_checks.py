@@ -56,7 +56,7 @@ def _check_experiments(experiments: Experiments) -> None:
     _check_unified(experiments.unified)
     _check_balance(experiments.balance)
     factors = experiments.learning_rate.factors
-    if 1.0 not in factors or len(factors) < 3:
+    if 1.0 not in factors or not min(factors) < 1.0 < max(factors):
         raise StudyError(
             "experiments.learning_rate.factors",
             f"{factors} cannot show that the chosen rate is no edge",

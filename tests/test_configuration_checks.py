@@ -71,7 +71,7 @@ UNIFIED = "experiments.unified"
             ["7", "dense", "0, 1, 2"],
         ),
         (
-            put("experiments.learning_rate.factors", [1.0, 2.0]),
+            put("experiments.learning_rate.factors", [1.0, 2.0, 4.0]),
             "experiments.learning_rate.factors",
             ["edge", "smaller"],
         ),

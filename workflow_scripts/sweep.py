@@ -47,7 +47,7 @@ LEVELS = {
     "larger": Levels(lambda row: size(row), "load_cv"),
     "subword": Levels(lambda row: row.tokens.partition("-")[2], "load_cv"),
     "balance": Levels(balance_level, "load_cv"),
-    "learning_rate": Levels(lambda row: f"×{row.learning_rate / row.own_rate:.2g}", "load_cv"),
+    "learning_rate": Levels(lambda row: f"rate {row.learning_rate:g}", "load_cv"),
 }
 
 
@@ -91,9 +91,7 @@ def main() -> None:
     given = arguments.parse_args()
     chosen = LEVELS[given.table.parent.name]
     table = pd.read_csv(given.table)
-    cells = table[table.strategy != "ngram"].copy()
-    own_rate = cells.groupby(["strategy", "ffn_hidden"]).learning_rate.median()
-    cells = cells.join(own_rate.rename("own_rate"), on=["strategy", "ffn_hidden"])
+    cells = table[table.strategy != "ngram"].sort_values("learning_rate", kind="stable")
     cells["level"] = cells.apply(chosen.name, axis=1)
     levels = list(dict.fromkeys(cells[cells.strategy != "dense"].level))
     if not set(cells[cells.strategy == "dense"].level) <= set(levels):
