@@ -2,12 +2,12 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from adjustText import adjust_text
 
 from moe_core.figures.style import (
     PAGE_INCHES,
     draw_control,
     look,
+    move_apart,
     point_text,
     save,
     use_print_style,
@@ -60,15 +60,7 @@ def main() -> None:
     for _, row in ngram.iterrows():
         draw_control(axes, row)
     axes.set(xlabel="training throughput (thousand tokens/s)", ylabel="test bits per byte")
-    figure.canvas.draw()
-    adjust_text(
-        labels,
-        x=xs,
-        y=ys,
-        ax=axes,
-        expand=(1.15, 1.4),
-        arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.4},
-    )
+    move_apart(axes, labels, xs, ys)
     save(figure, given.pdf, given.png)
 
 

@@ -2,9 +2,16 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from adjustText import adjust_text
 
-from moe_core.figures.style import COLUMN_INCHES, look, order, point_text, save, use_print_style
+from moe_core.figures.style import (
+    COLUMN_INCHES,
+    look,
+    move_apart,
+    order,
+    point_text,
+    save,
+    use_print_style,
+)
 from workflow_scripts.command import parser, path_argument, run
 
 
@@ -38,13 +45,7 @@ def main() -> None:
             text = f"{style.label}, cf {capacity_factor:g}" if several else style.label
             labels.append(point_text(axes, x, y, text, style.color))
     axes.set(xlabel="load CV by a decoder's rule", ylabel="test bits per byte")
-    figure.canvas.draw()
-    adjust_text(
-        labels,
-        ax=axes,
-        expand=(1.2, 1.5),
-        arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.4},
-    )
+    move_apart(axes, labels)
     save(figure, given.pdf, given.png)
 
 

@@ -1,5 +1,6 @@
 """One source of colours, markers, labels and order for every figure and table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from adjustText import adjust_text
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -110,6 +112,13 @@ class LineEnd:
     y: float
 
 
+def ink(color: Color) -> Color:
+    """The colour, as dark as small type on white asks for: a contrast of 4.5 (WCAG 2.2, 1.4.3)."""
+    luminance = np.power(color, 2.2) @ (0.2126, 0.7152, 0.0722)
+    red, green, blue = np.multiply(color, (0.175 / max(luminance, 0.175)) ** (1 / 2.2))
+    return float(red), float(green), float(blue)
+
+
 def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
     """Name lines beside their right ends, moved apart so that no two names overlap."""
     bottom, top = axes.get_ylim()
@@ -120,7 +129,7 @@ def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
             (end.x, end.y),
             xytext=(1.04, height),
             textcoords=axes.get_yaxis_transform(),
-            color=end.color,
+            color=ink(end.color),
             fontsize=6.5,
             va="center",
             annotation_clip=False,
@@ -134,9 +143,28 @@ def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
 
 
 def point_text(axes: Axes, x: float, y: float, text: str, color: Color) -> Text:
-    """The name of a point, legible where it crosses lines; adjust_text may move it."""
+    """The name of a point, legible where it crosses lines; ``move_apart`` may move it."""
     halo = patheffects.withStroke(linewidth=1.8, foreground="white")
-    return axes.text(x, y, text, color=color, fontsize=6, path_effects=[halo])
+    return axes.text(x, y, text, color=ink(color), fontsize=6, path_effects=[halo])
+
+
+def move_apart(
+    axes: Axes,
+    names: list[Text],
+    xs: Sequence[float] | None = None,
+    ys: Sequence[float] | None = None,
+) -> None:
+    """Move names off each other and off the points xs, ys, with a line to those that went far."""
+    axes.figure.canvas.draw()
+    adjust_text(
+        names,
+        x=xs,
+        y=ys,
+        ax=axes,
+        expand=(1.15, 1.4),
+        arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.4},
+        iter_lim=300,  # by default the clock stops it, and equal data gives unequal figures
+    )
 
 
 def _apart(heights: list[float], gap: float, floor: float) -> list[float]:

@@ -1,0 +1,43 @@
+"""Names in figures: their place depends on the data alone, and all can be read."""
+
+from itertools import count
+
+import adjustText
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from moe_core.figures.style import ink, look, move_apart, point_text, strategies
+
+
+def places() -> np.ndarray:
+    """Where the names of crowded points end up."""
+    _, axes = plt.subplots(figsize=(3, 2))
+    points = np.random.default_rng(0).normal(size=(12, 2))
+    axes.scatter(*points.T)
+    names = [point_text(axes, x, y, f"strategy {i}", (0, 0, 0)) for i, (x, y) in enumerate(points)]
+    move_apart(axes, names, *points.T)
+    plt.close()
+    return np.array([name.get_position() for name in names])
+
+
+def test_names_are_placed_alike_on_a_slow_machine(monkeypatch):
+    quick = places()
+    hours = count(step=3600)
+    monkeypatch.setattr(adjustText, "timer", lambda: next(hours))
+    assert np.array_equal(places(), quick)
+
+
+def contrast_on_white(color) -> float:
+    """WCAG 2.2, by its own piecewise formula."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
+    return 1.05 / (np.dot(linear, (0.2126, 0.7152, 0.0722)) + 0.05)
+
+
+@pytest.mark.parametrize("name", strategies())
+def test_each_name_can_be_read_on_white(name):
+    assert contrast_on_white(ink(look(name).color)) > 4.5
+
+
+def test_a_dark_color_stays():
+    assert ink((0.1, 0.2, 0.3)) == (0.1, 0.2, 0.3)
