@@ -96,6 +96,23 @@ def test_d10_arms_of_the_balance_experiment_change_one_thing_each() -> None:
     }
 
 
+def test_rates_are_tuned_over_the_steps_of_the_study_and_sweeps_have_their_own() -> None:
+    study = load_study(DEFAULT)
+    steps = {e: {row.training.steps for row in rows(study, e)} for e in study.experiments}
+    own = {study.scale.training.steps}
+    assert steps.pop("unified") == steps.pop("learning_rate") == own
+    assert all(found == {study.scale.sweep.steps} != own for found in steps.values())
+
+
+def test_other_experiments_start_from_the_largest_capacity_factor() -> None:
+    study = with_value(f"scales.{SCALE}.capacity_factors", [1.0, 1.5])
+    for experiment in ("router_nets", "larger", "subword", "balance", "learning_rate"):
+        factors = {
+            row.model.moe.capacity_factor for row in routed(study, experiment) if row.model.moe
+        }
+        assert factors == {1.5}, experiment
+
+
 def test_sweeps_share_the_usual_arm() -> None:
     study = load_study(DEFAULT)
     capacity, nets = ({*study.experiments[e]} for e in ("capacity_sweep", "router_nets"))

@@ -40,6 +40,7 @@ PER_SHAPE = [
     "tokens_per_s",
     "tokens_per_s_min",
     "tokens_per_s_max",
+    "matmul_peak_flops",
     "mfu",
     "params_total",
     "train_flops_per_token",

@@ -193,6 +193,8 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     own_dense = dense[dense.dense_width == fastest.dense_width].iloc[0]
     speed = fastest.tokens_per_s / own_dense.tokens_per_s
     yield Number("unified/fastest_over_dense_speed", speed, "share", "aggregate")
+    peaks = aggregate.matmul_peak_flops
+    yield Number("throughput/drift", peaks.max() / peaks.min(), "ratio", "aggregate")
 
 
 def regime(beaten: int, cells: int) -> str:

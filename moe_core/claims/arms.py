@@ -23,6 +23,7 @@ Measure = Literal[
     "bits_per_byte_at_capacity",
     "perplexity",
     "drop_rate",
+    "drop_rate_excess",
     "token_drop_rate",
     "load_cv",
     "max_vio",

@@ -14,6 +14,7 @@ UNITS: dict[Measure, str] = {
     "bits_per_byte": "bits_per_byte",
     "bits_per_byte_at_capacity": "bits_per_byte",
     "drop_rate": "share",
+    "drop_rate_excess": "share",
     "token_drop_rate": "share",
     "tokens_per_s": "rate",
     "steps_to_target": "count",

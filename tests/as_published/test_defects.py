@@ -213,7 +213,7 @@ def study() -> Study:
 
 
 def without_routing(run: RunSpec) -> dict[str, Any]:
-    """All of a run but its feed-forward layers, and its learning rate, which each arm tunes."""
+    """All of a run but its feed-forward layers, and its learning rate, which a scale may set."""
     shared = run.model_dump()
     del shared["model"]["moe"], shared["model"]["ffn_hidden"], shared["training"]["learning_rate"]
     return shared
