@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pandas as pd
+import pytest
 import yaml
 
 from moe_core.configuration_reference import reference
@@ -41,3 +43,11 @@ def test_pins_agree():
     assert set(conda) == {p for p in pins if not p.startswith("snakemake==")}
     locked = {x.lower() for x in (ROOT / "requirements.lock").read_text().splitlines()}
     assert pins <= locked
+
+
+@pytest.mark.parametrize("page", ["README.md", "results/reference/README.md"])
+def test_pages_say_whether_the_reference_models_are_undertrained(page):
+    cells = pd.read_csv(ROOT / "results/reference/unified/aggregate.csv").set_index("cell")
+    behind = (cells.bits_per_byte.drop("ngram5") > cells.bits_per_byte["ngram5"]).all()
+    words = " ".join((ROOT / page).read_text().split())
+    assert bool(re.search(r"models are (all )?behind (its|the) 5-gram control", words)) == behind
