@@ -163,7 +163,8 @@ def move_apart(
         ax=axes,
         expand=(1.15, 1.4),
         arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.4},
-        iter_lim=300,  # by default the clock stops it, and equal data gives unequal figures
+        force_text=(0.3, 0.6),
+        iter_lim=500,  # by default the clock stops it, and equal data gives unequal figures
     )
 
 
