@@ -251,15 +251,21 @@ def rate_numbers(choice: pd.DataFrame) -> Iterator[Number]:
         width = f", F = {row.ffn_hidden:.0f}" if row.strategy == "dense" else ""
         return f"{row.strategy}{width}"
 
-    worst = choice.loc[choice.regret_bits_per_byte.idxmax()]
-    yield Number("rates/arms", len(choice), "count", "choice")
-    yield Number("rates/on_edge", int(choice.best_on_edge.sum()), "count", "choice")
+    worst = float(choice.regret_bits_per_byte.max())
     on_edge = [arm(row) for _, row in choice[choice.best_on_edge].iterrows()]
-    yield Number("rates/on_edge_arms", _words(on_edge), "text", "choice")
-    yield Number("rates/regret_max", worst.regret_bits_per_byte, "bits_per_byte", "choice")
-    yield Number("rates/regret_max_arm", arm(worst), "text", "choice")
+    yield Number("rates/arms", len(choice), "count", "choice")
+    yield Number("rates/edge", edge(on_edge, len(choice)), "text", "choice")
+    yield Number("rates/regret_max", worst, "bits_per_byte", "choice")
     yield Number("rates/seeds", int(choice.tuning_seeds.min()), "count", "choice")
     yield Number("rates/steps", int(choice.steps.max()), "count", "choice")
+
+
+def edge(on_edge: list[str], arms: int) -> str:
+    """Whether the grid of learning rates was wide enough, as a sentence."""
+    if not on_edge:
+        return f"Of {arms} arms none is best at an end of it."
+    names = _words(on_edge)
+    return f"Of {arms} arms these are best at an end of it, perhaps better still beyond: {names}."
 
 
 def capacity_numbers(table: pd.DataFrame) -> Iterator[Number]:
