@@ -46,24 +46,30 @@ def test_c02_is_equal_with_and_without_the_flops(world, softk, dense_of_softk, v
 
 
 @pytest.mark.parametrize(
-    ("hash_drops", "verdict"),
+    ("excess", "verdict"),
     [
         (0.005, "SUPPORTED"),
         (0.0099, "INCONCLUSIVE"),
-        (0.018, "REFUTED"),  # what chance alone drops in sequences of 128 tokens
+        (0.018, "REFUTED"),
         (None, "NOT TESTABLE"),
     ],
 )
-def test_c07_is_of_all_drops(world, hash_drops, verdict):
+def test_c07_is_of_what_a_trained_router_drops_beyond_chance(world, excess, verdict):
     for strategy in CHOOSING:
-        drops = hash_drops if strategy == "hash" else 0.004
+        own = {"softk": excess, "hash": 0.1}.get(strategy, 0.004)  # a hash has no router
         world.add(
             strategy,
             experiment="capacity_sweep",
             capacity_factor=1.1,
-            drop_rate=[None] * 5 if drops is None else around(drops),
+            drop_rate=around(0.04),  # of which chance alone has nearly all
+            drop_rate_excess=[None] * 5 if own is None else around(own),
         )
-        world.add(strategy, experiment="capacity_sweep", capacity_factor=1.0, drop_rate=around(0.3))
+        world.add(
+            strategy,
+            experiment="capacity_sweep",
+            capacity_factor=1.0,
+            drop_rate_excess=around(0.3),
+        )
     assert judged("C07", world).verdict == verdict
 
 
