@@ -61,14 +61,14 @@ class Arms:
     def capacity_sweep(self) -> Iterator[RunSpec]:
         """Capacity factors of trained routers."""
         experiment = self.config.experiments.capacity_sweep
-        for strategy in experiment.strategies:
+        for strategy in self.swept(experiment.strategies):
             for factor in experiment.capacity_factors:
                 yield from self.sweep(self.model(strategy, capacity_factor=factor))
 
     def router_nets(self) -> Iterator[RunSpec]:
         """Router networks x strategies."""
         experiment = self.config.experiments.router_nets
-        for strategy in experiment.strategies:
+        for strategy in self.swept(experiment.strategies):
             for router in experiment.routers:
                 yield from self.sweep(self.model(strategy, router=router))
 
@@ -82,14 +82,14 @@ class Arms:
         for changes in sizes:
             size = {"model": shape.model_copy(update=changes)}
             arms = Arms(self.config, self.scale.model_copy(update=size))
-            models = [arms.model(strategy) for strategy in experiment.strategies]
+            models = [arms.model(strategy) for strategy in self.swept(experiment.strategies)]
             models += [arms.dense(width) for width in sorted({dense_width(m) for m in models})]
             for model in models:
                 yield from arms.sweep(model)
 
     def subword(self) -> Iterator[RunSpec]:
         """The usual arms on BPE tokens, with their dense models."""
-        models = [self.model(s) for s in self.config.experiments.subword.strategies]
+        models = [self.model(s) for s in self.swept(self.config.experiments.subword.strategies)]
         models += [self.dense(width) for width in sorted({dense_width(m) for m in models})]
         for model in models:
             yield from self.sweep(model, tokens=self.subword_tokens)
@@ -97,7 +97,7 @@ class Arms:
     def balance(self) -> Iterator[RunSpec]:
         """The weight of the Switch loss and its scope; a bias, or jitter, instead of it."""
         experiment = self.config.experiments.balance
-        for strategy in experiment.strategies:
+        for strategy in self.swept(experiment.strategies):
             usual = self.model(strategy)
             for coefficient in experiment.switch_coefs:
                 yield from self.sweep(usual, switch_coef=coefficient)
@@ -111,7 +111,7 @@ class Arms:
     def learning_rate(self) -> Iterator[RunSpec]:
         """The same factors on each arm's own rate, on tuning seeds, at the study's own length."""
         experiment = self.config.experiments.learning_rate
-        models = [self.model(strategy) for strategy in experiment.strategies]
+        models = [self.model(strategy) for strategy in self.swept(experiment.strategies)]
         models += [self.dense(width) for width in sorted({dense_width(m) for m in models})]
         for model in models:
             for factor in experiment.factors:
@@ -173,6 +173,10 @@ class Arms:
             tied_head=shape.tied_head,
             moe=None,
         )
+
+    def swept(self, strategies: list[str]) -> list[str]:
+        """As many of an experiment's strategies as the scale affords."""
+        return strategies[: self.scale.sweep.strategies]
 
     def sweep(
         self, model: TransformerConfig, tokens: str | None = None, **training: Any

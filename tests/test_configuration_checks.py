@@ -68,7 +68,7 @@ UNIFIED = "experiments.unified"
         (
             put(f"scales.{SCALE}.other_seeds", [0, 7]),
             f"scales.{SCALE}.other_seeds",
-            ["7", "dense", "0, 1, 2"],
+            ["7", "dense", "0, 1"],
         ),
         (
             put("experiments.learning_rate.factors", [1.0, 2.0, 4.0]),

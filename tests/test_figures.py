@@ -5,9 +5,10 @@ from itertools import count
 import adjustText
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
-from moe_core.figures.style import ink, look, move_apart, point_text, strategies
+from moe_core.figures.style import draw_control, ink, look, move_apart, point_text, strategies
 
 
 def places() -> np.ndarray:
@@ -41,3 +42,28 @@ def test_each_name_can_be_read_on_white(name):
 
 def test_a_dark_color_stays():
     assert ink((0.1, 0.2, 0.3)) == (0.1, 0.2, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("bits_per_byte", "text"),
+    [(0.5, "5-gram: 0.50, below this range"), (9.0, "5-gram: 9.00, above this range")],
+)
+def test_a_control_far_away_is_noted_outside_the_data(bits_per_byte, text):
+    figure, axes = plt.subplots()
+    axes.plot([2.0, 3.0])
+    draw_control(axes, pd.Series({"label": "5-gram", "bits_per_byte": bits_per_byte}))
+    figure.canvas.draw()
+    (note,) = axes.texts
+    assert note.get_text() == text
+    assert note.get_window_extent().y0 > axes.get_window_extent().y1
+    assert not axes.lines[1:]
+    plt.close(figure)
+
+
+def test_a_control_among_the_data_is_a_line():
+    figure, axes = plt.subplots()
+    axes.plot([2.0, 3.0])
+    draw_control(axes, pd.Series({"label": "5-gram", "bits_per_byte": 1.9}))
+    assert axes.lines[1].get_ydata()[0] == 1.9
+    assert axes.texts[0].get_text() == "5-gram"
+    plt.close(figure)

@@ -35,6 +35,12 @@ def test_default_configuration_loads_under_each_scale(scale: str) -> None:
     assert [*study.capacity] == DEFAULT["experiments"]["capacity"]["num_experts"]
 
 
+@pytest.fixture(scope="module")
+def full() -> Study:
+    """The default study with all strategies in every experiment."""
+    return with_value(f"scales.{SCALE}.sweep.strategies", None)
+
+
 def rows(study: Study, experiment: str) -> list[RunSpec]:
     return [study.runs[run] for run in study.experiments[experiment]]
 
@@ -74,19 +80,17 @@ def test_d10_an_experiment_changes_one_thing(experiment: str, allowed: set[str])
         assert varied(specs) == allowed
 
 
-def test_d10_larger_sizes_differ_from_the_usual_one_in_experts_or_in_width() -> None:
-    study = load_study(DEFAULT)
-    specs = [s for s in routed(study, "larger") if s.model.moe and s.model.moe.strategy == "softk"]
+def test_d10_larger_sizes_differ_from_the_usual_one_in_experts_or_in_width(full: Study) -> None:
+    specs = [s for s in routed(full, "larger") if s.model.moe and s.model.moe.strategy == "softk"]
     usual, more, wider = specs[0], specs[1], specs[2]
     assert varied([usual, more]) == {"num_experts"}
     assert varied([usual, wider]) == {"dim", "heads", "ffn_hidden"}
     assert wider.model.dim // wider.model.heads == usual.model.dim // usual.model.heads
 
 
-def test_d10_arms_of_the_balance_experiment_change_one_thing_each() -> None:
-    study = load_study(DEFAULT)
-    specs = [s for s in routed(study, "balance") if s.model.moe and s.model.moe.strategy == "softk"]
-    usual = next(s for s in specs if varied([s, routed(study, "router_nets")[-4]]) <= {"router"})
+def test_d10_arms_of_the_balance_experiment_change_one_thing_each(full: Study) -> None:
+    specs = [s for s in routed(full, "balance") if s.model.moe and s.model.moe.strategy == "softk"]
+    usual = next(s for s in specs if varied([s, routed(full, "router_nets")[-4]]) <= {"router"})
     changes = [varied([usual, spec]) for spec in specs if spec != usual]
     assert {frozenset(change) for change in changes} == {
         frozenset({"switch_coef"}),
@@ -113,10 +117,24 @@ def test_other_experiments_start_from_the_largest_capacity_factor() -> None:
         assert factors == {1.5}, experiment
 
 
-def test_sweeps_share_the_usual_arm() -> None:
-    study = load_study(DEFAULT)
-    capacity, nets = ({*study.experiments[e]} for e in ("capacity_sweep", "router_nets"))
-    assert len(capacity & nets) == 3 * len(study.scale.sweep.seeds)
+def test_sweeps_share_the_usual_arm(full: Study) -> None:
+    capacity, nets = ({*full.experiments[e]} for e in ("capacity_sweep", "router_nets"))
+    assert len(capacity & nets) == 3 * len(full.scale.sweep.seeds)
+
+
+def strategies(study: Study, experiment: str) -> set[str]:
+    return {spec.model.moe.strategy for spec in routed(study, experiment) if spec.model.moe}
+
+
+@pytest.mark.parametrize("experiment", SWEEPS)
+def test_a_scale_trains_the_first_of_an_experiments_strategies(
+    full: Study, experiment: str
+) -> None:
+    listed = DEFAULT["experiments"][experiment]["strategies"]
+    assert strategies(full, experiment) == set(listed)
+    one = with_value(f"scales.{SCALE}.sweep.strategies", 1)
+    assert strategies(one, experiment) == set(listed[:1])
+    assert one.unified == full.unified
 
 
 def test_subword_runs_read_other_tokens_and_nothing_else_does() -> None:

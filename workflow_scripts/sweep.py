@@ -91,7 +91,7 @@ def main() -> None:
     given = arguments.parse_args()
     chosen = LEVELS[given.table.parent.name]
     table = pd.read_csv(given.table)
-    cells = table[table.strategy != "ngram"].sort_values("learning_rate", kind="stable")
+    cells = table[table.strategy != "ngram"].sort_values("learning_rate", kind="stable").copy()
     cells["level"] = cells.apply(chosen.name, axis=1)
     levels = list(dict.fromkeys(cells[cells.strategy != "dense"].level))
     if not set(cells[cells.strategy == "dense"].level) <= set(levels):

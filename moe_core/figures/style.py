@@ -192,22 +192,22 @@ def save(figure: Figure, pdf: Path, png: Path) -> None:
 
 
 def draw_control(axes: Axes, row: pd.Series) -> None:
-    """A dotted line at the control's figure, or a note at the edge where that is far away."""
+    """A dotted line at the control's figure, or a note above the axes where that is far away."""
     bottom, top = axes.get_ylim()
     near = bottom - (top - bottom) / 4 < row.bits_per_byte < top + (top - bottom) / 4
-    text, height, side = row.label, row.bits_per_byte, "bottom"
     if near:
         axes.axhline(row.bits_per_byte, color=look("ngram").color, ls=":", lw=1)
+        text, height, units = row.label, row.bits_per_byte, "data"
     else:
-        below = row.bits_per_byte < bottom
-        height, side = (bottom, "bottom") if below else (top, "top")
-        text = f"{row.label}: {row.bits_per_byte:.2f}, {'below' if below else 'above'} this range"
+        side = "below" if row.bits_per_byte < bottom else "above"
+        text = f"{row.label}: {row.bits_per_byte:.2f}, {side} this range"
+        height, units = 1.01, "axes fraction"
     axes.annotate(
         text,
         (1, height),
-        xycoords=("axes fraction", "data"),
+        xycoords=("axes fraction", units),
         ha="right",
-        va=side,
+        va="bottom",
         fontsize=6,
         color=look("ngram").color,
     )
