@@ -1,5 +1,6 @@
 """Generated pages, pins and floors stay in step with their sources."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import yaml
 
 from moe_core.configuration_reference import reference
+from moe_core.provenance import file_sha256
 from moe_core.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "results/reference"
 
 
 def test_configuration_page_is_the_schemas():
@@ -51,3 +54,23 @@ def test_pages_say_whether_the_reference_models_are_undertrained(page):
     behind = (cells.bits_per_byte.drop("ngram5") > cells.bits_per_byte["ngram5"]).all()
     words = " ".join((ROOT / page).read_text().split())
     assert bool(re.search(r"models are (all )?behind (its|the) 5-gram control", words)) == behind
+
+
+def test_reference_holds_the_files_of_its_manifest():
+    digests = json.loads((REFERENCE / "manifest.json").read_text())["files_sha256"]
+    files = {p.relative_to(REFERENCE).as_posix() for p in REFERENCE.rglob("*") if p.is_file()}
+    assert files == {"README.md", "manifest.json", *digests}
+    assert {name: file_sha256(REFERENCE / name) for name in digests} == digests
+
+
+def test_reference_draws_the_rates_that_its_tuning_chose():
+    cells = pd.read_csv(REFERENCE / "learning_rate/aggregate.csv")
+    routed = cells[cells.valid_bits_per_byte.notna()]
+    best = routed.loc[routed.groupby(["strategy", "ffn_hidden"]).valid_bits_per_byte.idxmin()]
+    chosen = pd.read_csv(REFERENCE / "learning_rate/choice.csv")
+    key = ["strategy", "ffn_hidden"]
+    pd.testing.assert_series_equal(
+        best.set_index(key).learning_rate,
+        chosen.set_index(key).best_learning_rate.sort_index(),
+        check_names=False,
+    )

@@ -90,7 +90,7 @@ def test_d10_larger_sizes_differ_from_the_usual_one_in_experts_or_in_width(full:
 
 def test_d10_arms_of_the_balance_experiment_change_one_thing_each(full: Study) -> None:
     specs = [s for s in routed(full, "balance") if s.model.moe and s.model.moe.strategy == "softk"]
-    usual = next(s for s in specs if varied([s, routed(full, "router_nets")[-4]]) <= {"router"})
+    usual = next(s for s in specs if s in rows(full, "capacity_sweep"))
     changes = [varied([usual, spec]) for spec in specs if spec != usual]
     assert {frozenset(change) for change in changes} == {
         frozenset({"switch_coef"}),

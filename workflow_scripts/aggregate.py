@@ -35,7 +35,13 @@ IDENTITY = [
     "learning_rate",
     "steps",
 ]
-OVER_SEEDS = [*MEASURES, "drop_rate_excess", "router_saturation_halfway", "steps_to_target"]
+OVER_SEEDS = [
+    *MEASURES,
+    "drop_rate_excess",
+    "router_saturation_halfway",
+    "steps_to_target",
+    "valid_bits_per_byte",
+]
 PER_SHAPE = [
     "tokens_per_s",
     "tokens_per_s_min",

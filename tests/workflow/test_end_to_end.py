@@ -143,6 +143,9 @@ def test_learning_rates_are_checked_against_their_neighbours(finished):
     assert softk.best_valid_bits_per_byte == own.min()
     assert softk.learning_rate == sorted(own.index)[1]
     assert softk.best_on_edge == (own.idxmin() in (own.index.min(), own.index.max()))
+    drawn = pd.read_csv(finished.folder / "results/learning_rate/aggregate.csv")
+    drawn = drawn[drawn.strategy == "softk"].set_index("learning_rate").valid_bits_per_byte
+    assert drawn.sort_index().equals(own.sort_index())
 
 
 def test_random_assignments_follow_the_law(finished):
