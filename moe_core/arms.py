@@ -176,7 +176,7 @@ class Arms:
 
     def swept(self, strategies: list[str]) -> list[str]:
         """As many of an experiment's strategies as the scale affords."""
-        return strategies[: self.scale.sweep.strategies]
+        return strategies[: self.scale.sweep.max_strategies]
 
     def sweep(
         self, model: TransformerConfig, tokens: str | None = None, **training: Any

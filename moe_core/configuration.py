@@ -214,7 +214,7 @@ class Sweep(Strict):
 
     seeds: list[NonNegativeInt] = Field(min_length=1, description="Paired seeds of each arm.")
     steps: PositiveInt = Field(description="Optimiser steps of each run.")
-    strategies: PositiveInt | None = Field(
+    max_strategies: PositiveInt | None = Field(
         description="Of each experiment's strategies the first so many; null for all."
     )
     timed: list[SweepName] = Field(description="Experiments whose shapes are timed too.")

@@ -91,9 +91,9 @@ UNIFIED = "experiments.unified"
             ["'sotfk'", "did you mean 'softk'"],
         ),
         (
-            put(f"scales.{SCALE}.sweep.steps", 20),
+            put(f"scales.{SCALE}.sweep.steps", 10),
             f"{TRAINING}.warmup_steps",
-            ["20", "sweep.steps = 20"],
+            ["10", "sweep.steps = 10"],
         ),
         (put(f"{MODEL}.heads", 5), f"{MODEL}.heads", ["dim = 64", "1, 2, 4, 8, 16, 32"]),
         (put(f"{MODEL}.heads", 64), f"{MODEL}.heads", ["even", "1, 2, 4, 8, 16, 32"]),
@@ -151,9 +151,9 @@ UNIFIED = "experiments.unified"
             ["20", f"{TRAINING}.steps = 20"],
         ),
         (
-            put(f"scales.{SCALE}.capacity.trained_steps", 15),
+            put(f"scales.{SCALE}.capacity.trained_steps", 5),
             f"scales.{SCALE}.capacity.trained_steps",
-            ["15", "warmup_steps = 20"],
+            ["5", "warmup_steps = 10"],
         ),
         (
             put(f"{TRAINING}.valid_tokens", 127),

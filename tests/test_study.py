@@ -38,7 +38,7 @@ def test_default_configuration_loads_under_each_scale(scale: str) -> None:
 @pytest.fixture(scope="module")
 def full() -> Study:
     """The default study with all strategies in every experiment."""
-    return with_value(f"scales.{SCALE}.sweep.strategies", None)
+    return with_value(f"scales.{SCALE}.sweep.max_strategies", None)
 
 
 def rows(study: Study, experiment: str) -> list[RunSpec]:
@@ -132,7 +132,7 @@ def test_a_scale_trains_the_first_of_an_experiments_strategies(
 ) -> None:
     listed = DEFAULT["experiments"][experiment]["strategies"]
     assert strategies(full, experiment) == set(listed)
-    one = with_value(f"scales.{SCALE}.sweep.strategies", 1)
+    one = with_value(f"scales.{SCALE}.sweep.max_strategies", 1)
     assert strategies(one, experiment) == set(listed[:1])
     assert one.unified == full.unified
 

@@ -38,7 +38,7 @@ def small_config() -> dict:
     scale = config["scales"]["quick"]
     scale["seeds"] = scale["other_seeds"] = [0, 1]
     scale["audit_trials"] = 8
-    scale["sweep"] = {"seeds": [0], "steps": 15, "strategies": None, "timed": []}
+    scale["sweep"] = {"seeds": [0], "steps": 15, "max_strategies": None, "timed": []}
     scale["model"] |= {"dim": 32, "layers": 1, "expert_hidden": 32}
     scale["training"] |= {
         "batch_size": 4,
