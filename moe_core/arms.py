@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from moe_core.configuration import Scale, StudyConfig, TokenizerConfig, arm_top_k
+from moe_core.configuration import (
+    SWEEPS,
+    Experiments,
+    Scale,
+    StudyConfig,
+    TokenizerConfig,
+    arm_top_k,
+)
 from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.provenance import data_digest
 from moe_core.routing import registry
@@ -18,7 +25,8 @@ class Arms:
     """The rows of every experiment of a checked configuration at one scale."""
 
     def __init__(self, config: StudyConfig, scale: Scale) -> None:
-        self.config, self.scale = config, scale
+        experiments = capped(config.experiments, scale.sweep.max_strategies)
+        self.config, self.scale = config.model_copy(update={"experiments": experiments}), scale
         self.usual_factor = max(scale.capacity_factors)
         self.subword_tokenizer = config.tokenizer.model_copy(update={"kind": "bpe"})
         self.tokens, self.subword_tokens = (
@@ -61,14 +69,14 @@ class Arms:
     def capacity_sweep(self) -> Iterator[RunSpec]:
         """Capacity factors of trained routers."""
         experiment = self.config.experiments.capacity_sweep
-        for strategy in self.swept(experiment.strategies):
+        for strategy in experiment.strategies:
             for factor in experiment.capacity_factors:
                 yield from self.sweep(self.model(strategy, capacity_factor=factor))
 
     def router_nets(self) -> Iterator[RunSpec]:
         """Router networks x strategies."""
         experiment = self.config.experiments.router_nets
-        for strategy in self.swept(experiment.strategies):
+        for strategy in experiment.strategies:
             for router in experiment.routers:
                 yield from self.sweep(self.model(strategy, router=router))
 
@@ -82,14 +90,14 @@ class Arms:
         for changes in sizes:
             size = {"model": shape.model_copy(update=changes)}
             arms = Arms(self.config, self.scale.model_copy(update=size))
-            models = [arms.model(strategy) for strategy in self.swept(experiment.strategies)]
+            models = [arms.model(strategy) for strategy in experiment.strategies]
             models += [arms.dense(width) for width in sorted({dense_width(m) for m in models})]
             for model in models:
                 yield from arms.sweep(model)
 
     def subword(self) -> Iterator[RunSpec]:
         """The usual arms on BPE tokens, with their dense models."""
-        models = [self.model(s) for s in self.swept(self.config.experiments.subword.strategies)]
+        models = [self.model(s) for s in self.config.experiments.subword.strategies]
         models += [self.dense(width) for width in sorted({dense_width(m) for m in models})]
         for model in models:
             yield from self.sweep(model, tokens=self.subword_tokens)
@@ -97,7 +105,7 @@ class Arms:
     def balance(self) -> Iterator[RunSpec]:
         """The weight of the Switch loss and its scope; a bias, or jitter, instead of it."""
         experiment = self.config.experiments.balance
-        for strategy in self.swept(experiment.strategies):
+        for strategy in experiment.strategies:
             usual = self.model(strategy)
             for coefficient in experiment.switch_coefs:
                 yield from self.sweep(usual, switch_coef=coefficient)
@@ -111,7 +119,7 @@ class Arms:
     def learning_rate(self) -> Iterator[RunSpec]:
         """The same factors on each arm's own rate, on tuning seeds, at the study's own length."""
         experiment = self.config.experiments.learning_rate
-        models = [self.model(strategy) for strategy in self.swept(experiment.strategies)]
+        models = [self.model(strategy) for strategy in experiment.strategies]
         models += [self.dense(width) for width in sorted({dense_width(m) for m in models})]
         for model in models:
             for factor in experiment.factors:
@@ -174,10 +182,6 @@ class Arms:
             moe=None,
         )
 
-    def swept(self, strategies: list[str]) -> list[str]:
-        """As many of an experiment's strategies as the scale affords."""
-        return strategies[: self.scale.sweep.max_strategies]
-
     def sweep(
         self, model: TransformerConfig, tokens: str | None = None, **training: Any
     ) -> Iterator[RunSpec]:
@@ -208,6 +212,15 @@ class Arms:
         """Peak learning rate of an arm."""
         name = model.moe.strategy if model.moe else "dense"
         return self.scale.learning_rates.get(name, self.scale.training.learning_rate)
+
+
+def capped(experiments: Experiments, most: int | None) -> Experiments:
+    """The first strategies of every experiment but the unified one; all of them for None."""
+    fewer: dict[str, Any] = {}
+    for name in SWEEPS:
+        sweep = getattr(experiments, name)
+        fewer[name] = sweep.model_copy(update={"strategies": sweep.strategies[:most]})
+    return experiments.model_copy(update=fewer)
 
 
 def tokenizer_name(tokenizer: TokenizerConfig) -> str:

@@ -18,10 +18,11 @@ from moe_core.figures.style import (
     use_print_style,
 )
 from workflow_scripts.command import parser, path_argument, run
+from workflow_scripts.learning_rate_choice import TUNED
 
 AXIS = {
     "bits_per_byte": "bits per byte",
-    "valid_bits_per_byte": "validation bits per byte",
+    TUNED: "validation bits per byte",
     "drop_rate": "drop rate",
     "load_cv": "load CV",
 }
@@ -53,10 +54,7 @@ LEVELS = {
     "larger": Levels(lambda row: size(row), "load_cv"),
     "subword": Levels(lambda row: row.tokens.partition("-")[2], "load_cv"),
     "balance": Levels(balance_level, "load_cv"),
-    # rates are chosen by validation stories, never by those of the test
-    "learning_rate": Levels(
-        lambda row: f"rate {row.learning_rate:g}", "load_cv", "valid_bits_per_byte"
-    ),
+    "learning_rate": Levels(lambda row: f"rate {row.learning_rate:g}", "load_cv", TUNED),
 }
 
 
