@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from moe_core.audits.finding import Finding, of_changes
 from moe_core.audits.invariances import BATCH
+from moe_core.dispatch.reference import expert
 from moe_core.model.moe_layer import Mode, MoELayer
 from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
@@ -135,10 +136,11 @@ def weights_are_positive(p: Pass) -> bool:
 def dense_product(p: Pass) -> Tensor:
     """y_TD by ``W @ experts(x)`` with every expert on every token, step after step."""
     layer, x_TD = p.layer, p.inputs[0]
-    y_TD = layer.shared(x_TD, [len(x_TD)]) if layer.shared is not None else torch.zeros_like(x_TD)
+    y_TD = layer.shared(x_TD) if layer.shared is not None else torch.zeros_like(x_TD)
     for step in p.steps:
-        stacked = zip(layer.experts.w_in_EHD, layer.experts.w_out_EDF, strict=True)
-        y_ETD = torch.stack([layer.experts.expert(x_TD, *weights) for weights in stacked])
+        in_EHD, out_EDF, activation = layer.experts.weights()
+        stacked = zip(in_EHD, out_EDF, strict=True)
+        y_ETD = torch.stack([expert(x_TD, *pair, activation) for pair in stacked])
         step_TD = torch.einsum("te,etd->td", step.routing.dense_TE().to(x_TD), y_ETD)
         y_TD, x_TD = y_TD + step_TD, x_TD + step_TD
     return y_TD

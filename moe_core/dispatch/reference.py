@@ -1,11 +1,21 @@
 """The readable dispatch that every faster one must equal: gather, one expert at a time, combine."""
 
-from collections.abc import Callable
-
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
+
+
+def expert(x_AD: Tensor, in_HD: Tensor, out_DF: Tensor, activation: Activation) -> Tensor:
+    """One feed-forward network on its rows."""
+    pre_AH = F.linear(x_AD, in_HD)
+    if activation == "swiglu":
+        gate_AF, up_AF = pre_AH.chunk(2, dim=-1)
+        return F.linear(F.silu(gate_AF) * up_AF, out_DF)
+    return F.linear(F.gelu(pre_AH), out_DF)
 
 
 def kept_by_expert(routing: Routing) -> tuple[Tensor, Tensor, list[int]]:
@@ -22,13 +32,11 @@ def combine(y_AD: Tensor, token_A: Tensor, weight_A: Tensor, num_tokens: int) ->
     return y_AD.new_zeros(num_tokens, y_AD.shape[-1]).index_add(0, token_A, weighted_AD)
 
 
-def dispatch(
-    x_TD: Tensor, routing: Routing, experts: Callable[[Tensor, list[int]], Tensor]
-) -> Tensor:
-    """``y = W @ experts(x)`` over the kept entries of W.
-
-    experts: maps x_AD, whose rows are grouped by expert, and the count of each group to y_AD.
-    """
+def reference(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
+    """``y = W @ experts(x)`` over the kept entries of W."""
     token_A, weight_A, counts = kept_by_expert(routing)
-    y_AD = experts(x_TD.index_select(0, token_A), counts)
+    # unbind, not indexing: indexing in a loop builds a full-size gradient per expert
+    matrices = zip(weights.in_EHD.unbind(), weights.out_EDF.unbind(), strict=True)
+    segments = zip(x_TD.index_select(0, token_A).split(counts), matrices, strict=True)
+    y_AD = torch.cat([expert(x_AD, *pair, weights.activation) for x_AD, pair in segments])
     return combine(y_AD, token_A, weight_A, routing.num_tokens)

@@ -1,14 +1,13 @@
 """What a model is, as data. Free of torch, so that a workflow can be planned with it."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from moe_core.dispatch.kinds import Activation
 from moe_core.routing.drop_policy import DropPolicy
 from moe_core.routing.router_net import RouterNet
 from moe_core.strict import Strict
-
-Activation = Literal["swiglu", "gelu"]
 
 
 class MoEConfig(Strict):

@@ -1,10 +1,11 @@
 """Feed-forward experts with stacked weights; a dense layer is one expert."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moe_core.model.config import Activation
+from moe_core.dispatch.dispatch import dense
+from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.weights import ExpertWeights
 
 
 class Experts(nn.Module):
@@ -21,17 +22,10 @@ class Experts(nn.Module):
         self.w_in_EHD = nn.Parameter(torch.empty(num_experts, wide, dim))
         self.w_out_EDF = nn.Parameter(torch.empty(num_experts, dim, hidden))
 
-    def forward(self, x_AD: Tensor, counts: list[int]) -> Tensor:
-        """Rows of ``x_AD`` stand grouped by expert, ``counts[e]`` of them for expert e."""
-        # unbind, not indexing: indexing in a loop builds a full-size gradient per expert
-        weights = zip(self.w_in_EHD.unbind(), self.w_out_EDF.unbind(), strict=True)
-        segments = zip(x_AD.split(counts), weights, strict=True)
-        return torch.cat([self.expert(x_AD, *w) for x_AD, w in segments])
+    def weights(self) -> ExpertWeights:
+        """As dispatch takes them."""
+        return ExpertWeights(self.w_in_EHD, self.w_out_EDF, self.activation)
 
-    def expert(self, x_AD: Tensor, w_in_HD: Tensor, w_out_DF: Tensor) -> Tensor:
-        """One expert on its rows."""
-        pre_AH = F.linear(x_AD, w_in_HD)
-        if self.activation == "swiglu":
-            gate_AF, up_AF = pre_AH.chunk(2, dim=-1)
-            return F.linear(F.silu(gate_AF) * up_AF, w_out_DF)
-        return F.linear(F.gelu(pre_AH), w_out_DF)
+    def forward(self, x_TD: Tensor) -> Tensor:
+        """The one expert of a dense layer, on all tokens."""
+        return dense(x_TD, self.weights())

@@ -6,9 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_core.dispatch.reference import dispatch
+from moe_core.dispatch.dispatch import dispatch
+from moe_core.dispatch.kinds import Activation, Backend
 from moe_core.errors import StudyError
-from moe_core.model.config import Activation, MoEConfig
+from moe_core.model.config import MoEConfig
 from moe_core.model.experts import Experts
 from moe_core.routing import registry
 from moe_core.routing.capacity import limit_capacity, slots_per_expert
@@ -76,6 +77,7 @@ class MoELayer(nn.Module):
         )
         if strategy.router_gradient == "none":
             self.routers.requires_grad_(False)
+        self.backend: Backend = "auto"
         self.experts = Experts(config.num_experts, dim, hidden, activation)
         self.shared = (
             Experts(1, dim, config.shared_hidden, activation) if config.shared_hidden else None
@@ -107,7 +109,7 @@ class MoELayer(nn.Module):
         sequence: tokens of one, so that T is a multiple. generator: draws noise and jitter while
         the module is in training mode, and the ``random`` drop policy in any.
         """
-        parts = [] if self.shared is None else [self.shared(x_TD, [len(x_TD)])]
+        parts = [] if self.shared is None else [self.shared(x_TD)]
         decisions = []
         group_size = len(x_TD) if self.strategy.group == "batch" else sequence
         for step in range(self.steps):
@@ -116,7 +118,7 @@ class MoELayer(nn.Module):
             routing, logits_TE, context = self._route(
                 step, x_TD, token_id_T, position_T, group_size, mode, generator
             )
-            parts.append(dispatch(x_TD, routing, self.experts))
+            parts.append(dispatch(x_TD, routing, self.experts.weights(), self.backend))
             decisions.append(RoutedLayer(routing, logits_TE, context, sequence))
         return sum(parts[1:], parts[0]), decisions
 

@@ -102,7 +102,7 @@ class Block(nn.Module):
         x_BSD = x_BSD + self.attention(self.attention_norm(x_BSD), rotation, cache)
         x_TD = self.ffn_norm(x_BSD).flatten(0, 1)
         if isinstance(self.ffn, Experts):
-            return x_BSD + self.ffn(x_TD, [x_TD.shape[0]]).view_as(x_BSD), []
+            return x_BSD + self.ffn(x_TD).view_as(x_BSD), []
         batch, size = token_id_BS.shape
         y_TD, routed = self.ffn(
             x_TD, token_id_BS.flatten(), position_S.repeat(batch), size, mode, generator

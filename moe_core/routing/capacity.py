@@ -3,7 +3,6 @@
 import math
 
 import torch
-from scipy.special import ndtr
 from torch import Tensor
 
 from moe_core.routing.drop_policy import DropPolicy
@@ -32,27 +31,27 @@ def limit_capacity(
     """
     if policy == "none":
         return routing
-    group_A = routing.token_A // group_size
-    queue_A = group_A * routing.num_experts + routing.expert_A
-    order_A = _arrival_order(routing, policy, generator)
-    by_queue_A = order_A[torch.sort(queue_A[order_A], stable=True).indices]
+    groups = routing.num_tokens // group_size
+    queue_A = routing.expert_A * groups + routing.token_A // group_size
+    by_queue_A = _by_arrival(routing, queue_A, policy, generator)
     sorted_queue_A = queue_A[by_queue_A]
     place_A = torch.arange(queue_A.numel(), device=queue_A.device)
     slot_A = torch.empty_like(place_A)
     slot_A[by_queue_A] = place_A - torch.searchsorted(sorted_queue_A, sorted_queue_A)
-    return routing.with_kept(routing.kept_A & (slot_A < capacity))
+    return routing.with_kept(routing.kept_A & (slot_A < capacity), most_kept=groups * capacity)
 
 
-def _arrival_order(
-    routing: Routing, policy: DropPolicy, generator: torch.Generator | None
+def _by_arrival(
+    routing: Routing, queue_A: Tensor, policy: DropPolicy, generator: torch.Generator | None
 ) -> Tensor:
-    """Order in which assignments ask for a slot."""
-    if policy == "probability":
-        return torch.sort(routing.weight_A.detach(), descending=True, stable=True).indices
-    count = routing.token_A.numel()
+    """Order of assignments by queue, and in a queue by when they ask for a slot."""
+    if policy == "position":
+        return routing.by_expert_A  # queues are numbered by expert, then by token
     if policy == "random":
-        return torch.randperm(count, generator=generator).to(routing.token_A.device)
-    return torch.arange(count, device=routing.token_A.device)
+        order_A = torch.randperm(queue_A.numel(), generator=generator).to(queue_A.device)
+    else:
+        order_A = torch.sort(routing.weight_A.detach(), descending=True, stable=True).indices
+    return order_A[torch.sort(queue_A[order_A], stable=True).indices]
 
 
 def random_drop_law(capacity: int, tokens: int, top_k: int, num_experts: int) -> float:
@@ -69,4 +68,4 @@ def random_drop_law(capacity: int, tokens: int, top_k: int, num_experts: int) ->
         return max(0.0, 1 - capacity / mean)
     w = (capacity - mean) / deviation
     density = math.exp(-w * w / 2) / math.sqrt(2 * math.pi)
-    return float(deviation / mean * (density - w * ndtr(-w)))
+    return float(deviation / mean * (density - w * math.erfc(w / math.sqrt(2)) / 2))

@@ -1,6 +1,7 @@
 """The one data structure of routing: a sparse T x E matrix of combine weights."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ class Routing:
 
     token_A: row of each entry, int64, non-decreasing. expert_A: column of each entry, int64.
     weight_A: combine weight, carries the router's gradient. kept_A: bool, False where dropped.
+    per_token: entries of every token, None where tokens differ. most_kept: what capacity leaves an
+    expert at most, None where nothing limits it.
     """
 
     token_A: Tensor
@@ -24,6 +27,14 @@ class Routing:
     kept_A: Tensor
     num_tokens: int
     num_experts: int
+    per_token: int | None = None
+    most_kept: int | None = None
+
+    @cached_property
+    def by_expert_A(self) -> Tensor:
+        """Order of all entries by expert, then by token."""
+        # few bits an id, which makes for a radix sort
+        return torch.sort(self.expert_A.to(torch.int16), stable=True).indices
 
     def load_E(self) -> Tensor:
         """Assignments per expert before dropping, int64."""
@@ -33,9 +44,12 @@ class Routing:
         """Assignments of each token that survive capacity, int64."""
         return torch.bincount(self.token_A[self.kept_A], minlength=self.num_tokens)
 
-    def with_kept(self, kept_A: Tensor) -> "Routing":
+    def with_kept(self, kept_A: Tensor, most_kept: int | None = None) -> "Routing":
         """The same assignments with another set of survivors."""
-        return replace(self, kept_A=kept_A)
+        limited = replace(self, kept_A=kept_A, most_kept=most_kept)
+        if "by_expert_A" in vars(self):  # so that nobody sorts twice
+            vars(limited)["by_expert_A"] = self.by_expert_A
+        return limited
 
     def where(self, mask_A: Tensor) -> "Routing":
         """The assignments for which the mask holds, as if the others had never been made."""
@@ -45,6 +59,7 @@ class Routing:
             expert_A=self.expert_A[mask_A],
             weight_A=self.weight_A[mask_A],
             kept_A=self.kept_A[mask_A],
+            per_token=None,
         )
 
     def dense_TE(self) -> Tensor:
@@ -67,6 +82,7 @@ def from_token_choice(expert_TK: Tensor, weight_TK: Tensor, num_experts: int) ->
         torch.ones_like(expert_A, dtype=torch.bool),
         num_tokens,
         num_experts,
+        per_token=top_k,
     )
 
 

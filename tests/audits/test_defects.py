@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from moe_core.audits.audit import SEQUENCE, audit
 from moe_core.audits.finding import TOLERANCE
 from moe_core.audits.invariances import BETWEEN_SEQUENCES, invariance
 from moe_core.audits.routers import exact
-from moe_core.dispatch.reference import dispatch
+from moe_core.dispatch.dispatch import dispatch
 from moe_core.model.moe_layer import CAUSAL, TRAINING
 from moe_core.model.transformer import Transformer
 from moe_core.routing.balance import switch_loss
@@ -209,13 +210,13 @@ def removed(*arguments: object) -> Routing:
     return routing.where(routing.kept_A)
 
 
-def unweighted(x_TD: Tensor, routing: Routing, experts: Callable[..., Tensor]) -> Tensor:
+def unweighted(x_TD: Tensor, routing: Routing, *rest: Any) -> Tensor:
     ones_A = torch.ones_like(routing.weight_A)
-    return dispatch(x_TD, replace(routing, weight_A=ones_A), experts)
+    return dispatch(x_TD, replace(routing, weight_A=ones_A), *rest)
 
 
-def undropped(x_TD: Tensor, routing: Routing, experts: Callable[..., Tensor]) -> Tensor:
-    return dispatch(x_TD, routing.with_kept(torch.ones_like(routing.kept_A)), experts)
+def undropped(x_TD: Tensor, routing: Routing, *rest: Any) -> Tensor:
+    return dispatch(x_TD, routing.with_kept(torch.ones_like(routing.kept_A)), *rest)
 
 
 BOTH = ("train", "decode")
@@ -244,7 +245,13 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     "doubled": (with_rule(doubled), CONSERVATION),
     "lost": (with_rule(lost), CONSERVATION),
     "lost to noise": (with_rule(lost_to_noise), {("conservation", "train")}),
-    "expert-major": (with_rule(expert_major), CONSERVATION),
+    # tokens are summed by the promised order, so that they get each other's experts
+    "expert-major": (
+        with_rule(expert_major),
+        CONSERVATION
+        | {(a, m) for a in (*BETWEEN_SEQUENCES, "suffix") for m in BOTH}
+        | {("decoding", "decode")},
+    ),
     "expert by name": (with_rule(favourite_by_name), CONSERVATION),
     "negative": (with_rule(reweighted(torch.neg)), CONSERVATION),
     "exploding gate": (

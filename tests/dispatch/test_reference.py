@@ -6,61 +6,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from moe_core.dispatch.reference import combine, dispatch, kept_by_expert
-from moe_core.model.experts import Experts
-from moe_core.routing.routing import Routing, from_mask
-
-D, F = 3, 4
-
-
-@st.composite
-def routings(draw: st.DrawFn) -> Routing:
-    """Any sparse matrix in float64 with any survivors: idle experts, tokens without an expert."""
-    tokens, experts = draw(st.integers(1, 9)), draw(st.integers(1, 5))
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
-    density, kept = draw(st.sampled_from([0.0, 0.3, 1.0])), draw(st.sampled_from([0.0, 0.6, 1.0]))
-    mask_TE = torch.rand(tokens, experts, generator=generator) < density
-    weight_TE = torch.randn(tokens, experts, generator=generator, dtype=torch.float64)
-    routing = from_mask(mask_TE, weight_TE)
-    return routing.with_kept(torch.rand(routing.kept_A.shape, generator=generator) < kept)
+from moe_core.dispatch.reference import combine, expert, kept_by_expert, reference
+from moe_core.dispatch.weights import ExpertWeights
+from moe_core.routing.routing import Routing
+from tests.dispatch.conftest import D, routings, weights_of
 
 
-def experts_in_float64(count: int) -> Experts:
-    experts = Experts(count, D, F, "gelu").double()
-    with torch.no_grad():
-        for seed, weight in enumerate(experts.parameters()):
-            weight.normal_(generator=torch.Generator().manual_seed(seed))
-    return experts
-
-
-def dense_mixture(x_TD: Tensor, weight_TE: Tensor, experts: Experts) -> Tensor:
+def dense_mixture(x_TD: Tensor, weight_TE: Tensor, weights: ExpertWeights) -> Tensor:
     """Every expert on every token, then the sum weighted by the dense matrix."""
-    y_TED = torch.stack(
-        [
-            experts.expert(x_TD, w_in_HD, w_out_DF)
-            for w_in_HD, w_out_DF in zip(experts.w_in_EHD, experts.w_out_EDF, strict=True)
-        ],
-        dim=1,
-    )
+    stacked = zip(weights.in_EHD, weights.out_EDF, strict=True)
+    y_TED = torch.stack([expert(x_TD, *pair, weights.activation) for pair in stacked], dim=1)
     return (weight_TE.unsqueeze(-1) * y_TED).sum(1)
 
 
 @given(routing=routings())
 def test_dispatch_is_the_dense_product_forward_and_backward(routing: Routing) -> None:
-    experts = experts_in_float64(routing.num_experts)
+    weights = weights_of(routing.num_experts, "gelu")
     generator = torch.Generator().manual_seed(3)
     x_TD = torch.randn(routing.num_tokens, D, generator=generator, dtype=torch.float64)
     upstream_TD = torch.randn(x_TD.shape, generator=generator, dtype=torch.float64)
     weight_A = routing.weight_A.requires_grad_()
-    leaves = (x_TD.requires_grad_(), weight_A, *experts.parameters())
+    leaves = (
+        x_TD.requires_grad_(),
+        weight_A,
+        weights.in_EHD.requires_grad_(),
+        weights.out_EDF.requires_grad_(),
+    )
 
     dense_TE = x_TD.new_zeros(routing.num_tokens, routing.num_experts)
     for a in routing.kept_A.nonzero().flatten().tolist():
         dense_TE[routing.token_A[a], routing.expert_A[a]] = weight_A[a]
     assert torch.equal(routing.dense_TE(), dense_TE)
 
-    y_TD = dispatch(x_TD, routing, experts)
-    expected_TD = dense_mixture(x_TD, dense_TE, experts)
+    y_TD = reference(x_TD, routing, weights)
+    expected_TD = dense_mixture(x_TD, dense_TE, weights)
     torch.testing.assert_close(y_TD, expected_TD)
     assert (y_TD[routing.kept_per_token_T() == 0] == 0).all()
     ours, theirs = (
@@ -81,11 +60,11 @@ def test_experts_see_their_kept_assignments_once_in_token_order(routing: Routing
     assert sum(counts) == len(token_A) == len(weight_A) == int(routing.kept_A.sum())
     dense_TE = routing.dense_TE()
     seen_TE = torch.zeros_like(dense_TE)
-    for expert, (tokens, weights) in enumerate(
+    for e, (tokens, weights) in enumerate(
         zip(token_A.split(counts), weight_A.split(counts), strict=True)
     ):
         assert (tokens.diff() > 0).all()
-        seen_TE[tokens, expert] = weights
+        seen_TE[tokens, e] = weights
     assert torch.equal(seen_TE, dense_TE)
 
 

@@ -169,7 +169,7 @@ def test_dense_feed_forward_is_its_formula(activation: str) -> None:
     else:
         gate_TF, up_TF = pre_TH[:, :80], pre_TH[:, 80:]
         hidden_TF = gate_TF / (1 + torch.exp(-gate_TF)) * up_TF
-    torch.testing.assert_close(ffn(x_TD, [5]), hidden_TF @ ffn.w_out_EDF[0].T)
+    torch.testing.assert_close(ffn(x_TD), hidden_TF @ ffn.w_out_EDF[0].T)
 
 
 def test_rotary_product_depends_on_the_offset_alone() -> None:
@@ -231,7 +231,7 @@ def test_model_is_its_formula_in_float64(name: str | None, tied: bool) -> None:
         ffn, x_TD = block.get_submodule("ffn"), rms_norm(x_BSD).flatten(0, 1).float()
         place_T = torch.arange(9).repeat(3)
         moe = (x_TD, token_id_BS.flatten(), place_T, 9, DROPLESS)
-        y_TD = ffn(*moe)[0] if name else ffn(x_TD, [27])
+        y_TD = ffn(*moe)[0] if name else ffn(x_TD)
         x_BSD = x_BSD + y_TD.view_as(x_BSD)
     expected_BSV = rms_norm(x_BSD) @ weights["head.weight"].T
     logits_BSV = model(token_id_BS, DROPLESS)[0]

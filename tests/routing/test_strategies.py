@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from moe_core.dispatch.reference import dispatch
+from moe_core.dispatch.dispatch import dispatch
 from moe_core.measure.metrics import load_cv
 from moe_core.model.experts import Experts
 from moe_core.routing import registry
@@ -219,7 +219,8 @@ def test_permuting_experts_permutes_the_routing_and_not_the_output(name: str, to
     after = route(name, logits_TE[:, order_E], top_k)
     torch.testing.assert_close(after.dense_TE(), before.dense_TE()[:, order_E])
     assert after.load_E().tolist() == before.load_E()[order_E].tolist()
-    y_TD, permuted_TD = dispatch(x_TD, before, experts), dispatch(x_TD, after, permuted)
+    y_TD = dispatch(x_TD, before, experts.weights())
+    permuted_TD = dispatch(x_TD, after, permuted.weights())
     torch.testing.assert_close(permuted_TD, y_TD, atol=1e-4, rtol=1e-5)
 
 

@@ -1,0 +1,82 @@
+"""Feed-forward non-linearities, forward and backward on given buffers.
+
+SwiGLU (arXiv 2002.05202, eq. 6) reads the halves of ``pre_AH``, gate and up: silu(gate) * up.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from moe_core.dispatch.kinds import Activation
+
+_gelu = torch.ops.aten.gelu.out
+_gelu_backward = torch.ops.aten.gelu_backward.grad_input
+_silu = torch.ops.aten.silu.out
+_silu_backward = torch.ops.aten.silu_backward.grad_input
+
+
+class Fused(NamedTuple):
+    """forward(pre_AH, act_AF) fills act_AF.
+
+    backward(pre_AH, d_act_AF, act_AF, d_pre_AH) fills the last two: act_AF once more, which saves
+    keeping it, and the gradient of pre_AH. d_act_AF is scratch afterwards.
+    """
+
+    forward: Callable[[Tensor, Tensor], None]
+    backward: Callable[[Tensor, Tensor, Tensor, Tensor], None]
+
+
+def _gelu_forward(pre_AH: Tensor, act_AF: Tensor) -> None:
+    _gelu(pre_AH, out=act_AF)
+
+
+def _gelu_both(pre_AH: Tensor, d_act_AF: Tensor, act_AF: Tensor, d_pre_AH: Tensor) -> None:
+    _gelu(pre_AH, out=act_AF)
+    _gelu_backward(d_act_AF, pre_AH, grad_input=d_pre_AH)
+
+
+def _swiglu_forward(pre_AH: Tensor, act_AF: Tensor) -> None:
+    gate_AF, up_AF = pre_AH.chunk(2, dim=-1)
+    _silu(gate_AF, out=act_AF).mul_(up_AF)
+
+
+def _swiglu_both(pre_AH: Tensor, d_act_AF: Tensor, act_AF: Tensor, d_pre_AH: Tensor) -> None:
+    gate_AF, up_AF = pre_AH.chunk(2, dim=-1)
+    d_gate_AF, d_up_AF = d_pre_AH.chunk(2, dim=-1)
+    _silu(gate_AF, out=act_AF)
+    torch.mul(d_act_AF, act_AF, out=d_up_AF)
+    act_AF.mul_(up_AF)
+    _silu_backward(d_act_AF.mul_(up_AF), gate_AF, grad_input=d_gate_AF)
+
+
+FUSED: dict[Activation, Fused] = {
+    "gelu": Fused(_gelu_forward, _gelu_both),
+    "swiglu": Fused(_swiglu_forward, _swiglu_both),
+}
+
+
+class _Activation(torch.autograd.Function):
+    """Keeps pre_AH alone; autograd's own silu * up would keep silu(gate) too."""
+
+    @staticmethod
+    def forward(ctx: Any, pre: Tensor, kind: Activation) -> Tensor:
+        ctx.save_for_backward(pre)
+        ctx.kind = kind
+        width = pre.shape[-1] // (2 if kind == "swiglu" else 1)
+        act = pre.new_empty(*pre.shape[:-1], width)
+        FUSED[kind].forward(pre, act)
+        return act
+
+    @staticmethod
+    def backward(ctx: Any, d_act: Tensor) -> tuple[Tensor, None]:
+        (pre,) = ctx.saved_tensors
+        d_pre = torch.empty_like(pre)
+        FUSED[ctx.kind].backward(pre, d_act.clone(), torch.empty_like(d_act), d_pre)
+        return d_pre, None
+
+
+def activate(pre: Tensor, kind: Activation) -> Tensor:
+    """act (..., F) of pre (..., H)."""
+    return _Activation.apply(pre, kind)

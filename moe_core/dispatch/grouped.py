@@ -1,0 +1,37 @@
+"""Dropless experts on ``grouped_mm``: rows sorted by expert, every product of all experts at once.
+
+No host synchronisation: offsets stay on the device, and what was dropped sorts behind the last.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moe_core.dispatch.activations import activate
+from moe_core.dispatch.static import combine_rows, sort_kept
+from moe_core.dispatch.weights import ExpertWeights
+from moe_core.errors import StudyError
+from moe_core.routing.routing import Routing
+
+ROW_BYTES = 16
+
+
+def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
+    """``y = W @ experts(x)`` over the kept entries of W."""
+    widths = (x_TD.shape[1], weights.out_EDF.shape[2])
+    if any(width * x_TD.element_size() % ROW_BYTES for width in widths):
+        raise StudyError(
+            "dispatch",
+            f"grouped_mm asks for rows of a multiple of {ROW_BYTES} bytes, not for widths {widths}",
+            "change model.dim and model.expert_hidden, or let auto choose",
+        )
+    order_A, end_E = sort_kept(routing)
+    row_A = torch.empty_like(order_A)
+    row_A[order_A] = place_A = torch.arange(len(order_A), device=order_A.device)
+    # zeros behind the last offset: grouped_mm leaves those rows of its output as they were
+    used_A1 = (place_A < end_E[-1]).unsqueeze(1)
+    x_AD = torch.where(used_A1, x_TD.index_select(0, routing.token_A[order_A]), 0)
+    pre_AH = F.grouped_mm(x_AD, weights.in_EHD.transpose(1, 2), offs=end_E)
+    act_AF = activate(pre_AH, weights.activation)
+    y_AD = F.grouped_mm(act_AF, weights.out_EDF.transpose(1, 2), offs=end_E)
+    return combine_rows(y_AD, row_A, routing)

@@ -1,0 +1,6 @@
+"""Names of dispatch backends and of feed-forward non-linearities. Free of torch."""
+
+from typing import Literal
+
+Activation = Literal["swiglu", "gelu"]
+Backend = Literal["auto", "reference", "padded", "grouped", "segments"]

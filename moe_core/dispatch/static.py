@@ -1,0 +1,32 @@
+"""What the backends with static shapes share: all assignments keep a row, dropped ones too.
+
+Plain autograd operations without host synchronisation, so that a compiler or a CUDA graph can take
+them.
+"""
+
+import torch
+from torch import Tensor
+
+from moe_core.routing.routing import Routing
+
+
+def sort_kept(routing: Routing) -> tuple[Tensor, Tensor]:
+    """order_A: assignments by expert, dropped ones last; end_E, int32: where each expert ends."""
+    key_A = torch.where(routing.kept_A, routing.expert_A, routing.num_experts).to(torch.int16)
+    sorted_A, order_A = torch.sort(key_A, stable=True)
+    expert_E = torch.arange(routing.num_experts, device=key_A.device, dtype=torch.int16)
+    return order_A, torch.searchsorted(sorted_A, expert_E, right=True).to(torch.int32)
+
+
+def combine_rows(y_PD: Tensor, row_A: Tensor, routing: Routing) -> Tensor:
+    """``y_t = sum over kept assignments a of token t: weight_a * y_PD[row_a]``.
+
+    row_A of a dropped assignment may be any row, whatever stands in it.
+    """
+    # masked before the product, whose gradient would otherwise read what stands there
+    y_AD = torch.where(routing.kept_A.unsqueeze(1), y_PD.index_select(0, row_A), 0)
+    weighted_AD = y_AD * routing.weight_A.unsqueeze(1).to(y_PD.dtype)
+    if routing.per_token:
+        return weighted_AD.view(-1, routing.per_token, y_PD.shape[1]).sum(1)
+    y_TD = y_PD.new_zeros(routing.num_tokens, y_PD.shape[1])
+    return y_TD.index_add(0, routing.token_A, weighted_AD)

@@ -1,0 +1,23 @@
+"""The weights of E feed-forward experts, stacked."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from moe_core.dispatch.kinds import Activation
+
+
+class ExpertWeights(NamedTuple):
+    """``y = act(x @ in_EHD[e].T) @ out_EDF[e].T``.
+
+    in_EHD holds gate above up for SwiGLU (H = 2F) and one matrix for GELU (H = F).
+    """
+
+    in_EHD: Tensor
+    out_EDF: Tensor
+    activation: Activation
+
+    def to(self, dtype: torch.dtype) -> "ExpertWeights":
+        """The same weights in another precision."""
+        return self._replace(in_EHD=self.in_EHD.to(dtype), out_EDF=self.out_EDF.to(dtype))
