@@ -74,6 +74,7 @@ def load_study(config: dict[str, Any]) -> Study:
         table[run_id(spec)] = spec
     timed = [run for name in ("unified", *scale.sweep.timed) for run in experiments[name]]
     shapes = {run: shape_of(table[run], scale.throughput) for run in timed}
+    shape_ids = {run: shape_id(shape) for run, shape in shapes.items()}
     return Study(
         config=checked,
         scale=scale,
@@ -83,8 +84,8 @@ def load_study(config: dict[str, Any]) -> Study:
         runs=table,
         experiments=experiments,
         capacity=capacity,
-        shapes={shape_id(s): s for s in shapes.values()},
-        shape_of={run: shape_id(s) for run, s in shapes.items()},
+        shapes={shape_ids[run]: shape for run, shape in shapes.items()},
+        shape_of=shape_ids,
         audited=list(
             {
                 cell_name(table[run]): run

@@ -48,7 +48,7 @@ rule router_logits:
         gpu=0,
     params:
         tokens_recorded=study.scale.capacity.tokens,
-        code=script_code("router_logits", ["softk"]),
+        code=script_code("router_logits", "softk"),
         tokens=subpath(input.meta, parent=True),
         folder=subpath(input.summary, parent=True),
     shell:

@@ -1,6 +1,11 @@
+import gc
 import os
 import sys
+from functools import cache
 from pathlib import Path
+
+# a plan is one large graph that lives to the end: walk it for garbage seldom
+gc.set_threshold(100_000)
 
 # scripts run as `python -m workflow_scripts.NAME`, here and on any node
 os.environ.update(PYTHONPATH=str(workflow.basedir))
@@ -55,7 +60,8 @@ wildcard_constraints:
     sweep="|".join(SWEEPS),
 
 
-def script_code(name, strategies=()):
+@cache
+def script_code(name, *strategies):
     """Digest of a script and all it imports, with the strategies that it loads by name."""
     return code_digest(
         f"workflow_scripts.{name}", *map(registry.module_name, strategies)
@@ -83,14 +89,8 @@ def run_spec(wildcards):
 
 def run_code(wildcards):
     """Digest of the code that a run depends on."""
-    return script_code(
-        "train", strategies_of(of_this_study(study.runs, wildcards.run).model)
-    )
-
-
-def run_threads(wildcards):
-    """CPU threads of a run."""
-    return of_this_study(study.runs, wildcards.run).threads
+    model = of_this_study(study.runs, wildcards.run).model
+    return script_code("train", *strategies_of(model))
 
 
 def shape_spec(wildcards):
@@ -101,13 +101,13 @@ def shape_spec(wildcards):
 def shape_code(wildcards):
     """Digest of the code that a shape's speed depends on."""
     model = of_this_study(study.shapes, wildcards.shape).model
-    return script_code("throughput", strategies_of(model))
+    return script_code("throughput", *strategies_of(model))
 
 
 def audit_code(wildcards):
     """Digest of the code that an audit depends on."""
     model = of_this_study(study.runs, wildcards.run).model
-    return script_code("audit", strategies_of(model))
+    return script_code("audit", *strategies_of(model))
 
 
 def row_of(wildcards):

@@ -81,7 +81,7 @@ rule tables:
         gpu=0,
     params:
         strategies=study.config.experiments.unified.strategies,
-        code=script_code("tables", study.config.experiments.unified.strategies),
+        code=script_code("tables", *study.config.experiments.unified.strategies),
     shell:
         "python -m workflow_scripts.tables --aggregate {input.aggregate:q} "
         "--names {params.strategies} --unified {output.unified:q} "

@@ -14,7 +14,7 @@ rule train:
         "results/benchmarks/train/{run}.jsonl"
     conda:
         "../envs/bench.yaml"
-    threads: run_threads
+    threads: study.scale.threads
     resources:
         runtime=24 * 60,
         mem_mb=4000,

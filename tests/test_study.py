@@ -312,11 +312,35 @@ def test_seeds_are_paired() -> None:
     assert {(dense_width(s.model), s.seed) for s in rows(study, "unified")} <= dense
 
 
-def test_planning_does_not_load_torch() -> None:
+def loaded_by(modules: list[str], heavy: str) -> list[str]:
+    """The modules whose import, one after another in a fresh process, loads a heavy one first."""
     program = (
-        "import sys, moe_core.study; print([m for m in ('torch', 'scipy') if m in sys.modules])"
+        f"import importlib, sys\n"
+        f"for m in {modules}:\n"
+        f"    importlib.import_module(m)\n"
+        f"    if {heavy!r} in sys.modules: sys.exit(print(m))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("heavy", ["torch", "scipy", "pandas", "matplotlib"])
+def test_planning_loads_nothing_heavy(heavy: str) -> None:
+    assert loaded_by(["moe_core.study"], heavy) == []
+
+
+def test_scripts_load_no_torch_but_to_compute() -> None:
+    computing = {"audit", "microbench", "ngram", "router_logits", "throughput", "train"}
+    # by the law of random drops, which stands beside what drops
+    computing |= {"numbers", "summary"}
+    scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py")}
+    assert computing <= scripts
+    others = [f"workflow_scripts.{name}" for name in sorted(scripts - computing)]
+    assert loaded_by(others, "torch") == []
+
+
+def test_tables_of_runs_and_cells_load_no_plotting() -> None:
+    tables = ["workflow_scripts.summary", "workflow_scripts.aggregate"]
+    assert loaded_by(tables, "matplotlib") == []

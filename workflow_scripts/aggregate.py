@@ -10,8 +10,8 @@ from moe_core.stats.bootstrap import bits_per_byte, bits_per_byte_difference
 from moe_core.stats.holm import holm
 from moe_core.stats.intervals import Interval, mean_interval
 from moe_core.stats.power import detectable, seeds_needed
+from workflow_scripts.columns import MEASURES
 from workflow_scripts.command import parser, path_argument, run
-from workflow_scripts.summary import MEASURES
 
 WANTED = 0.01  # bits per byte: the smallest effect of interest
 IDENTITY = [

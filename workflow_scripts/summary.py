@@ -7,40 +7,16 @@ import numpy as np
 import pandas as pd
 
 from moe_core.errors import StudyError
-from moe_core.figures.style import CONTROLS
+from moe_core.figures.labels import CONTROLS
 from moe_core.model.config import MoEConfig
 from moe_core.model.flops import cost
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
 from moe_core.routing.capacity import random_drop_law, slots_per_expert
 from moe_core.runs import RunSpec, cell_name, dense_width
+from workflow_scripts.columns import MEASURES
 from workflow_scripts.command import parser, path_argument, run
 
-MEASURES = (
-    "perplexity",
-    "bits_per_byte_train_mode",
-    "bits_per_byte_at_capacity",
-    "drop_rate",
-    "token_drop_rate",
-    "load_cv_causal",
-    "assignments_per_token",
-    "assignments_per_token_causal",
-    "load_cv",
-    "max_vio",
-    "gini",
-    "dead_experts",
-    "coactivation_max",
-    "router_entropy_nats",
-    "marginal_entropy_nats",
-    "top1_margin",
-    "switch_loss",
-    "z_loss",
-    "specialisation_mutual_information_nats",
-    "specialisation_corrected_nats",
-    "specialisation_null_mean_nats",
-    "specialisation_null_high_nats",
-    "specialisation_p_value",
-)
 SPEED = ("tokens_per_s", "mfu", "matmul_peak_flops", "shape")
 
 

@@ -19,13 +19,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from scipy.optimize import isotonic_regression
 
+from moe_core.figures.labels import CONTROLS
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
 
 Color = tuple[float, float, float]
 COLUMN_INCHES, PAGE_INCHES = 3.5, 7.16  # IEEEtran column and text width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "*")
-CONTROLS = {"dense": "dense", "ngram": "5-gram"}
 # places are given once, so that a new strategy never changes how another one looks
 PLACES = (
     "expert_choice",
