@@ -14,3 +14,9 @@ C     capacity: slots of an expert   L     layers
 
 So ``x_TD @ w_DE`` gives ``logits_TE``.
 """
+
+import os
+
+# before torch loads: threads that wait give their core away (see training/process.py)
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")

@@ -13,7 +13,7 @@ from pydantic import (
     PositiveInt,
 )
 
-from moe_core.model.config import Activation
+from moe_core.dispatch.kinds import Activation
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet
 from moe_core.strict import Strict

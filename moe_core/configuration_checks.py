@@ -37,6 +37,7 @@ def check(config: dict[str, Any]) -> StudyConfig:
     _check_experiments(checked.experiments)
     for name, scale in checked.scales.items():
         _check_scale(f"scales.{name}", scale, checked.experiments)
+    _check_dispatch(checked)
     return checked
 
 
@@ -168,6 +169,25 @@ def _check_model(key: str, shape: ScaleModel, strategies: list[str]) -> None:
                 f"{shape.top_k} is too few for strategy {strategy!r}, whose router would get no "
                 "gradient",
                 f"allowed: {least} or more",
+            )
+
+
+def _check_dispatch(config: StudyConfig) -> None:
+    """That the backend runs on the device, at the widths of the scale that is chosen."""
+    scale, key = config.scales[config.scale], f"scales.{config.scale}"
+    backend = scale.training.dispatch
+    if backend == "segments" and config.device == "cuda":
+        raise StudyError(
+            f"{key}.training.dispatch", "'segments' runs on a CPU alone", "use auto or grouped"
+        )
+    least = 16 // (4 if scale.training.precision == "fp32" else 2)
+    for name in ("dim", "expert_hidden"):
+        width = getattr(scale.model, name)
+        if backend == "grouped" and width % least:
+            raise StudyError(
+                f"{key}.model.{name}",
+                f"{width} is no multiple of {least}, which dispatch 'grouped' asks for",
+                f"change it, or set {key}.training.dispatch: auto",
             )
 
 

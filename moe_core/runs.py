@@ -4,6 +4,7 @@ Apart from ``study``, so that a change to how a configuration is read leaves res
 Free of torch.
 """
 
+from moe_core.dispatch.kinds import Backend
 from moe_core.model.config import TransformerConfig
 from moe_core.provenance import canonical_json, data_digest
 from moe_core.routing import registry
@@ -32,6 +33,7 @@ class ShapeSpec(Strict):
     seq_len: int
     precision: Precision
     compile: bool
+    dispatch: Backend
     throughput: ThroughputConfig
 
 
@@ -88,6 +90,7 @@ def shape_of(run: RunSpec, timing: ThroughputConfig) -> ShapeSpec:
         seq_len=training.seq_len,
         precision=training.precision,
         compile=training.compile,
+        dispatch=training.dispatch,
         throughput=timing,
     )
 

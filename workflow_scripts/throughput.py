@@ -39,6 +39,7 @@ def main() -> None:
         balance_sequences=None,
         precision=spec.precision,
         compile=spec.compile,
+        dispatch=spec.dispatch,
         evaluate_every=steps,
         valid_tokens=1,
         test_tokens=1,

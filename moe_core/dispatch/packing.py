@@ -6,7 +6,6 @@ into a token's row is summed on the way (``embedding_bag``).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import torch
@@ -20,14 +19,12 @@ from moe_core.routing.routing import Routing
 class Layout:
     """Rows of a buffer, grouped by expert; P rows, padding included.
 
-    start_E, count_E: first row and number of kept assignments of each expert; start_E has P at its
-    end. token_P: token of each row, 0 where the row is padding. padding: the rows that are. row_A:
-    row of each kept assignment, token-major. first_T: where in row_A each token begins. kept_A:
-    places of the kept assignments among all, None where nothing was dropped.
+    rows_E: rows of each expert. token_P: token of each row, 0 where the row is padding. padding:
+    the rows that are. row_A: row of each kept assignment, token-major. first_T: where in row_A each
+    token begins. kept_A: places of the kept assignments among all, None where none was dropped.
     """
 
-    start_E: list[int]
-    count_E: list[int]
+    rows_E: list[int]
     token_P: Tensor
     padding: Tensor
     row_A: Tensor
@@ -44,18 +41,17 @@ def lay_out(routing: Routing, rows: Callable[[int], int]) -> Layout:
         order_A = order_A[routing.kept_A[order_A]]
         token_A = token_A[kept_A]
     count = torch.bincount(routing.expert_A[order_A], minlength=routing.num_experts)
-    count_E = count.tolist()
-    start_E = [0, *accumulate(map(rows, count_E))]
-    shift_E = torch.tensor(start_E[:-1]) - (count.cumsum(0) - count)
+    rows_E = [rows(n) for n in count.tolist()]
+    given = torch.tensor(rows_E)
+    shift_E = (given - count).cumsum(0) - (given - count)
     # row of each kept assignment in sorted order, then in token-major order
     sorted_row_A = torch.arange(len(order_A)) + shift_E.repeat_interleave(count)
     row_A = torch.empty(len(routing.kept_A), dtype=torch.int64)
     row_A[order_A] = sorted_row_A
-    token_P = torch.full((start_E[-1],), -1)
+    token_P = torch.full((sum(rows_E),), -1)
     token_P[sorted_row_A] = routing.token_A[order_A]
     return Layout(
-        start_E=start_E,
-        count_E=count_E,
+        rows_E=rows_E,
         token_P=token_P.clamp_(min=0),
         padding=(token_P < 0).nonzero().squeeze(-1),
         row_A=row_A if kept_A is None else row_A[kept_A],

@@ -8,7 +8,6 @@ backward pass while their segment is in cache, instead of being kept.
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
 from threading import Barrier
 from typing import Any
 
@@ -22,7 +21,7 @@ from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
 PADDING_SHARE = 1 / 32  # largest multiple that rows are rounded up to, of a mean segment
-ROWS_OF_ONE_THREAD = 512  # above it, all threads share a product as well as they share experts
+ROWS_OF_ONE_THREAD = 100000  # above it, all threads share a product as well as they share experts
 
 
 def segments(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
@@ -30,17 +29,17 @@ def segments(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
     mean_rows = len(routing.expert_A) * PADDING_SHARE / routing.num_experts
     multiple = 1 << max(0, int(mean_rows).bit_length() - 1)  # the power of two below
     layout = lay_out(routing, lambda count: -(-count // multiple) * multiple)
-    y_PD = _Experts.apply(pack(x_TD, layout), *weights, layout.start_E)
+    y_PD = _Experts.apply(pack(x_TD, layout), *weights, layout.rows_E)
     return combine(y_PD, routing.weight_A, layout)
 
 
 def all_rows(x_TD: Tensor, weights: ExpertWeights) -> Tensor:
     """One expert on all tokens."""
-    return _Experts.apply(x_TD, *weights, [0, len(x_TD)])
+    return _Experts.apply(x_TD, *weights, [len(x_TD)])
 
 
 class _Experts(torch.autograd.Function):
-    """Rows of expert e stand from start_E[e] to start_E[e + 1]."""
+    """rows_E: rows of each expert, which stand one expert after the other."""
 
     @staticmethod
     def forward(
@@ -49,78 +48,96 @@ class _Experts(torch.autograd.Function):
         in_EHD: Tensor,
         out_EDF: Tensor,
         activation: Activation,
-        start_E: list[int],
+        rows_E: list[int],
     ) -> Tensor:
-        matrices = [*zip(in_EHD.unbind(), out_EDF.unbind(), strict=True)]
         pre_PH = x_PD.new_empty(len(x_PD), in_EHD.shape[1])
         y_PD = torch.empty_like(x_PD)
+        in_EDH, out_EFD = in_EHD.transpose(1, 2), out_EDF.transpose(1, 2)
         forward = FUSED[activation].forward
+        views = [*_views(rows_E, x_PD, pre_PH, y_PD), in_EDH.unbind(), out_EFD.unbind()]
 
-        def run(expert: int, act_AF: Tensor) -> None:
-            in_HD, out_DF = matrices[expert]
-            rows = slice(start_E[expert], start_E[expert + 1])
-            pre_AH = pre_PH[rows]
-            torch.mm(x_PD[rows], in_HD.t(), out=pre_AH)
+        def run(act_AF: Tensor, x_AD: Tensor, pre_AH: Tensor, y_AD: Tensor, *w: Tensor) -> None:
+            in_DH, out_FD = w
+            torch.mm(x_AD, in_DH, out=pre_AH)
             forward(pre_AH, act_AF)
-            torch.mm(act_AF, out_DF.t(), out=y_PD[rows])
+            torch.mm(act_AF, out_FD, out=y_AD)
 
-        _each_expert(run, start_E, x_PD, out_EDF.shape[2], buffers=1)
+        scratch = [out_EDF.shape[2]]
+        _each_expert(run, rows_E, views, scratch)
         ctx.save_for_backward(x_PD, in_EHD, out_EDF, pre_PH)
-        ctx.activation, ctx.start_E = activation, start_E
+        ctx.activation, ctx.rows_E = activation, rows_E
         return y_PD
 
     @staticmethod
     def backward(ctx: Any, dy_PD: Tensor) -> tuple[Tensor | None, ...]:
         x_PD, in_EHD, out_EDF, pre_PH = ctx.saved_tensors
-        start_E = ctx.start_E
-        matrices = [*zip(in_EHD.unbind(), out_EDF.unbind(), strict=True)]
         dx_PD = torch.empty_like(x_PD)
         d_in_EHD, d_out_EDF = torch.empty_like(in_EHD), torch.empty_like(out_EDF)
-        gradients = [*zip(d_in_EHD.unbind(), d_out_EDF.unbind(), strict=True)]
-        for pair, (start, end) in zip(gradients, pairwise(start_E), strict=True):
-            if start == end:
-                for gradient in pair:
-                    gradient.zero_()
         backward = FUSED[ctx.activation].backward
+        views = [
+            *_views(ctx.rows_E, dy_PD, pre_PH, x_PD, dx_PD),
+            *(stacked.unbind() for stacked in (in_EHD, out_EDF, d_in_EHD, d_out_EDF)),
+        ]
 
-        def run(expert: int, act_AF: Tensor, d_act_AF: Tensor) -> None:
-            (in_HD, out_DF), (d_in_HD, d_out_DF) = matrices[expert], gradients[expert]
-            rows = slice(start_E[expert], start_E[expert + 1])
-            pre_AH, dy_AD = pre_PH[rows], dy_PD[rows]
+        def run(
+            act_AF: Tensor,
+            d_act_AF: Tensor,
+            d_pre_AH: Tensor,
+            dy_AD: Tensor,
+            pre_AH: Tensor,
+            x_AD: Tensor,
+            dx_AD: Tensor,
+            *w: Tensor,
+        ) -> None:
+            in_HD, out_DF, d_in_HD, d_out_DF = w
             torch.mm(dy_AD, out_DF, out=d_act_AF)
-            backward(pre_AH, d_act_AF, act_AF, d_pre_AH := torch.empty_like(pre_AH))
+            backward(pre_AH, d_act_AF, act_AF, d_pre_AH)
             torch.mm(dy_AD.t(), act_AF, out=d_out_DF)
-            torch.mm(d_pre_AH.t(), x_PD[rows], out=d_in_HD)
-            torch.mm(d_pre_AH, in_HD, out=dx_PD[rows])
+            torch.mm(d_pre_AH.t(), x_AD, out=d_in_HD)
+            torch.mm(d_pre_AH, in_HD, out=dx_AD)
 
-        _each_expert(run, start_E, x_PD, out_EDF.shape[2], buffers=2)
+        for rows, *gradients in zip(ctx.rows_E, d_in_EHD, d_out_EDF, strict=True):
+            if not rows:
+                for gradient in gradients:
+                    gradient.zero_()
+        width = out_EDF.shape[2]
+        _each_expert(run, ctx.rows_E, views, [width, width, in_EHD.shape[1]])
         return dx_PD, d_in_EHD, d_out_EDF, None, None
 
 
+def _views(rows_E: list[int], *tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """Each tensor cut into the rows of each expert."""
+    return [tensor.split(rows_E) for tensor in tensors]
+
+
 def _each_expert(
-    run: Callable[..., None], start_E: list[int], x_PD: Tensor, width: int, buffers: int
+    run: Callable[..., None],
+    rows_E: list[int],
+    views: list[tuple[Tensor, ...]],
+    scratch: list[int],
 ) -> None:
-    """``run(expert, *buffers)`` for every expert with rows; a buffer has its rows, and is scratch.
+    """``run(*buffers, *views)`` for each expert with rows, a buffer of its rows for each width.
 
     Experts go side by side, one thread each, where their products are too small for all threads to
     share; not where one expert has more rows than a thread's share.
     """
-    rows_E = [end - start for start, end in pairwise(start_E)]
     busy = [expert for expert, rows in enumerate(rows_E) if rows]
     if not busy:
         return
     most, threads = max(rows_E), torch.get_num_threads()
+    arguments = [*zip(*views, strict=True)]
 
     def work(experts: Iterable[int]) -> None:
-        scratch = [x_PD.new_empty(most, width) for _ in range(buffers)]
+        buffers = [views[0][0].new_empty(most, width) for width in scratch]
         with torch.no_grad():
             for expert in experts:
-                run(expert, *(buffer[: rows_E[expert]] for buffer in scratch))
+                rows = rows_E[expert]
+                run(*(buffer.narrow(0, 0, rows) for buffer in buffers), *arguments[expert])
 
-    if threads == 1 or most > min(ROWS_OF_ONE_THREAD, len(x_PD) // threads):
+    if threads == 1 or most > min(ROWS_OF_ONE_THREAD, sum(rows_E) // threads):
         return work(busy)
     # one queue for all threads, the longest segments first
-    queue = iter(sorted(busy, key=lambda expert: -rows_E[expert]))
+    queue = iter(sorted(busy, key=rows_E.__getitem__, reverse=True))
     for done in [_side_by_side(threads).submit(work, queue) for _ in range(threads)]:
         done.result()
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from moe_core.dispatch.kinds import Backend
 from moe_core.strict import Strict
 
 Precision = Literal["fp32", "bf16"]
@@ -31,6 +32,9 @@ class TrainingConfig(Strict):
     z_coef: NonNegativeFloat = Field(description="Weight of the router z-loss.")
     precision: Precision = Field(description="fp32, or bf16 autocast.")
     compile: bool = Field(description="torch.compile the model.")
+    dispatch: Backend = Field(
+        description="What multiplies by the routing matrix; auto is the fastest by measurement."
+    )
     evaluate_every: PositiveInt = Field(description="Steps between evaluations on valid.")
     valid_tokens: PositiveInt = Field(description="Tokens of valid read at each evaluation.")
     test_tokens: PositiveInt = Field(description="Tokens of test read at the end.")

@@ -23,6 +23,7 @@ from moe_core.routing.balance import switch_loss, update_bias, z_loss
 from moe_core.routing.strategy import RoutedLayer, Strategy
 from moe_core.training.config import Precision, TrainingConfig
 from moe_core.training.evaluation import Reading, evaluate
+from moe_core.training.optimiser import ClippedAdamW
 
 
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
@@ -39,21 +40,6 @@ def precision_context(precision: Precision, device: str) -> AbstractContextManag
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device, torch.bfloat16)
-
-
-def optimiser_for(model: Transformer, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (arXiv 1711.05101); norms are not decayed."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    norms = [p for p in model.parameters() if p.dim() == 1]
-    return torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": norms, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=(0.9, 0.95),
-        fused=True,
-    )
 
 
 def auxiliary_losses(
@@ -84,6 +70,11 @@ def auxiliary_losses(
     return terms
 
 
+def on_device(ids: Tensor, device: str) -> Tensor:
+    """Copied without waiting for it, from memory that a GPU can read by itself."""
+    return ids if device == "cpu" else ids.pin_memory().to(device, non_blocking=True)
+
+
 class Trainer:
     """A model with its optimiser; ``step`` makes one update and returns the task loss."""
 
@@ -92,49 +83,66 @@ class Trainer:
     ) -> None:
         self.model, self.config, self.seed, self.device = model.to(device), config, seed, device
         self.tokens = tokens
-        self.optimiser = optimiser_for(model, config)
+        self.optimiser = ClippedAdamW(self.model, config.weight_decay, config.grad_clip)
         self.precision = precision_context(config.precision, device)
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
         self.router_parameters = [p for n, p in model.named_parameters() if "router" in n]
         moe = model.config.moe
         self.strategy = registry.load(moe.strategy) if moe else None
         self.layers: list[RoutedLayer] = []
-        self.router_grad_norm = torch.zeros(())
+        self.clipped_by = torch.ones(())
+        # first step whose gradient was not finite and its loss, -1 for none
+        self.broke_at = torch.tensor([-1.0, 0.0], device=device)
+        for layer in model.moe_layers():
+            layer.backend = config.dispatch
 
     def step(self, step: int) -> Tensor:
-        """One optimiser step on the batch of this step; raises StudyError on a non-finite loss."""
+        """One optimiser step on the batch of this step.
+
+        Does not wait for a GPU: there a gradient that is not finite, whose update is left out, is
+        told by ``check`` only. On a CPU raises StudyError at once.
+        """
         config = self.config
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(step, config)
-        inputs, targets = training_batch(
-            self.tokens, config.batch_size, config.seq_len, self.seed, step
+        inputs, targets = (
+            on_device(ids, self.device)
+            for ids in training_batch(
+                self.tokens, config.batch_size, config.seq_len, self.seed, step
+            )
         )
         drop_stream = stream(self.seed, "drops", step)
         with self.precision:
-            logits_BSV, self.layers = self.forward(inputs.to(self.device), generator=drop_stream)
-        task_loss = F.cross_entropy(
-            logits_BSV.flatten(0, 1).float(), targets.flatten().to(self.device)
-        )
+            logits_BSV, self.layers = self.forward(inputs, generator=drop_stream)
+        task_loss = F.cross_entropy(logits_BSV.flatten(0, 1).float(), targets.flatten())
         loss = task_loss
         if self.strategy is not None:
             weight = {"switch": config.switch_coef, "z": config.z_coef, "own": 1.0}
             terms = auxiliary_losses(self.strategy, self.layers, config.balance_sequences)
             loss = loss + sum(weight[name] * term for name, term in terms.items())
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
-        self.router_grad_norm = gradient_norm(self.router_parameters)  # before clipping
-        total_norm = torch.nn.utils.clip_grad_norm_(
-            self.model.parameters(), config.grad_clip or math.inf
-        )
-        if not torch.isfinite(total_norm):
+        task_loss = task_loss.detach()
+        norm, self.clipped_by = self.optimiser.step(learning_rate_at(step, config))
+        first = (self.broke_at[0] < 0) & ~norm.isfinite()
+        broke = torch.stack([torch.full_like(task_loss, step), task_loss])
+        self.broke_at = torch.where(first, broke, self.broke_at)
+        if self.device == "cpu":
+            self.check()
+        self._update_states()
+        return task_loss
+
+    def check(self) -> None:
+        """Raises StudyError if the gradient of any step was not finite."""
+        step, loss = self.broke_at.tolist()
+        if step >= 0:
             raise StudyError(
                 "training",
-                f"the gradient is not finite at step {step} (loss {float(task_loss.detach())})",
+                f"the gradient is not finite at step {step:.0f} (loss {loss})",
                 "lower training.learning_rate",
             )
-        self.optimiser.step()
-        self._update_states()
-        return task_loss.detach()
+
+    def router_grad_norm(self) -> float:
+        """Norm of the last gradient of the routers, before clipping; 0 without any."""
+        return float(gradient_norm(self.router_parameters) / self.clipped_by)
 
     def _update_states(self) -> None:
         """Move what layers carry from step to step by what they decided in this one."""
@@ -168,6 +176,7 @@ def train(
         done = step + 1
         if done % config.evaluate_every and done != config.steps:
             continue
+        trainer.check()
         train_loss = float(torch.stack(losses).mean())
         rate = len(losses) * config.batch_size * config.seq_len / (time.perf_counter() - since)
         row = {
@@ -175,7 +184,7 @@ def train(
             "train_tokens": done * config.batch_size * config.seq_len,
             "learning_rate": learning_rate_at(step, config),
             "train_loss": train_loss,
-            "router_grad_norm": float(trainer.router_grad_norm),
+            "router_grad_norm": trainer.router_grad_norm(),
         }
         measured = measure(trainer, valid)
         if measured.limited.choices_LTE is not None:

@@ -107,6 +107,7 @@ def training_config(**changes: Any) -> TrainingConfig:
         "z_coef": 0.0,
         "precision": "fp32",
         "compile": False,
+        "dispatch": "auto",
         "evaluate_every": 4,
         "valid_tokens": WINDOW * WINDOWS,
         "test_tokens": WINDOW * WINDOWS,

@@ -32,6 +32,7 @@ TRAINING = TrainingConfig(
     z_coef=0.001,
     precision="fp32",
     compile=False,
+    dispatch="auto",
     evaluate_every=3,
     valid_tokens=320,
     test_tokens=320,

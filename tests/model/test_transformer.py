@@ -5,12 +5,21 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from moe_core.model.config import TransformerConfig
 from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import DROPLESS
-from moe_core.model.transformer import Transformer, build, rotary_angles, rotate
+from moe_core.model.transformer import (
+    Transformer,
+    build,
+    rotary_angles,
+    rotate,
+    short_attention,
+)
 from moe_core.routing import registry
 from moe_core.routing.router_net import ROUTER_NETS, RouterNet
 from tests.conftest import HONEST, moe_of
@@ -248,3 +257,30 @@ def test_random_drops_come_from_the_generator_that_was_handed_in() -> None:
 
     assert torch.equal(logits(0), logits(0))
     assert not torch.equal(logits(0), logits(1))
+
+
+@given(
+    batch=st.integers(1, 3),
+    heads=st.integers(1, 3),
+    size=st.integers(1, 40),
+    half_head=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_short_attention_is_attention(
+    batch: int, heads: int, size: int, half_head: int, seed: int
+) -> None:
+    """Against the library's kernel, forward and backward."""
+    draw = torch.Generator().manual_seed(seed)
+    shape = (batch, heads, size, 2 * half_head)
+    q, k, v, upstream = (
+        torch.randn(shape, generator=draw, dtype=torch.float64).requires_grad_() for _ in range(4)
+    )
+    outcomes = [
+        (y, *torch.autograd.grad(y, (q, k, v), upstream.detach()))
+        for y in (
+            short_attention(q, k, v),
+            F.scaled_dot_product_attention(q, k, v, is_causal=True),
+        )
+    ]
+    for ours, theirs in zip(*outcomes, strict=True):
+        torch.testing.assert_close(ours, theirs)

@@ -74,6 +74,7 @@ def config_of() -> Callable[..., TrainingConfig]:
             "z_coef": 0.001,
             "precision": "fp32",
             "compile": False,
+            "dispatch": "auto",
             "evaluate_every": 5,
             "valid_tokens": 320,
             "test_tokens": 320,

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,9 @@ def test_products_stay_accurate_to_fp32() -> None:
     assert found["threads"] == found["settings"]["threads"] == 1
     assert found["settings"]["device"] == "cpu"
     assert found["settings"]["fp32_matmul"] in ("onednn", "default")
+    assert 0 < found["settings"]["fp32_matmul_error"] < 1e-3
+    assert found["settings"]["heap_kept"] is True
+    assert found["settings"]["waiting_threads"] == "alone"
 
 
 @pytest.mark.parametrize(
@@ -54,12 +58,42 @@ def test_an_inaccurate_product_is_switched_off(
     settings = torch.backends.mkldnn.matmul
     before = settings.fp32_precision
     monkeypatch.setattr(process, "FP32_TOLERANCE", tolerance)
-    monkeypatch.setattr(process, "_keep_heap", lambda: True)
+    monkeypatch.setattr(process, "_keep_heap", lambda: None)
     try:
         assert prepare_process("cpu", 1).fp32_matmul == library
         assert settings.fp32_precision == precision
     finally:
         settings.fp32_precision = before
+
+
+SETTINGS = """
+import json
+import os
+from moe_core.training import process
+if {unkept}:
+    process._keep_heap = lambda: None
+print(json.dumps(process.prepare_process("cpu", 2).as_dict()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "waiting"), [({}, "asleep"), ({"OMP_WAIT_POLICY": "active"}, "spinning")]
+)
+def test_settings_are_measured_not_believed(policy: dict[str, str], waiting: str) -> None:
+    """With the policy of the environment turned round and the heap left as it is."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+    spin = {"GOMP_SPINCOUNT": "infinity"} if policy else {}
+    done = subprocess.run(
+        [sys.executable, "-c", SETTINGS.format(unkept=bool(policy))],
+        cwd=ROOT,
+        env=inherited | policy | spin,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["waiting_threads"] == waiting
+    assert found["heap_kept"] is not bool(policy)
 
 
 def test_missing_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,113 @@
+"""Interleaved timing on a machine that is never quite quiet, and the memory of one call."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+WAITED = 0.03  # share of a sample's time during which our threads waited for a core: above, retaken
+
+
+@dataclass
+class Timing:
+    """Samples in seconds; clean ones are those that no other process disturbed."""
+
+    clean: list[float] = field(default_factory=list)
+    disturbed: list[float] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Median of the clean samples; where there is none, the fastest of the disturbed."""
+        return statistics.median(self.clean) if self.clean else min(self.disturbed)
+
+    def as_dict(self) -> dict[str, float | int]:
+        """ms, its spread over the clean samples, and how many there are."""
+        quartiles = statistics.quantiles(self.clean, n=4) if len(self.clean) > 1 else [self.seconds]
+        return {
+            "ms": self.seconds * 1e3,
+            "ms_lower_quartile": quartiles[0] * 1e3,
+            "ms_upper_quartile": quartiles[-1] * 1e3,
+            "samples": len(self.clean),
+            "disturbed": len(self.disturbed),
+        }
+
+
+def synchronise(device: str) -> None:
+    """Wait for queued GPU work."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def interleaved(
+    functions: dict[str, Callable[[], object]], rounds: int, device: str, budget_s: float
+) -> dict[str, Timing]:
+    """Each function once a round, in a shuffled order, until each has ``rounds`` clean samples.
+
+    A slow minute of the machine touches all alike. Stops after ``budget_s`` with what there is.
+    """
+    for function in functions.values():
+        for _ in range(2):  # caches, compiled kernels
+            function()
+    timings = {name: Timing() for name in functions}
+    order = random.Random(0)
+    end = time.monotonic() + budget_s
+    while lacking := [name for name in functions if len(timings[name].clean) < rounds]:
+        order.shuffle(lacking)
+        for name in lacking:
+            synchronise(device)
+            waited = _waited_s()
+            start = time.perf_counter()
+            functions[name]()
+            synchronise(device)
+            seconds = time.perf_counter() - start
+            clean = _waited_s() - waited <= WAITED * seconds
+            (timings[name].clean if clean else timings[name].disturbed).append(seconds)
+        if time.monotonic() > end:
+            break
+    return timings
+
+
+def _waited_s() -> float:
+    """Seconds that threads of this process were runnable but had no core; 0 where unknown."""
+    total = 0
+    for task in Path("/proc/self/task").glob("*/schedstat"):
+        try:
+            total += int(task.read_text().split()[1])
+        except (OSError, IndexError):
+            continue
+    return total / 1e9
+
+
+def peak_extra_bytes(function: Callable[[], object], device: str) -> int:
+    """Most memory above what was there before, over one call after a first one.
+
+    On a CPU resident memory as the kernel saw it: pages that the first call left in the heap are
+    given back before, so that they count again.
+    """
+    function()
+    if device == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        function()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    import ctypes
+    import gc
+
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
+    before = _status("VmRSS")
+    function()
+    return _status("VmHWM") - before
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(key + ":"))
+    return int(line.split()[1]) * 1024
