@@ -1,5 +1,6 @@
 """Interleaved timing on a machine that is never quite quiet, and the memory of one call."""
 
+import os
 import random
 import statistics
 import time
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import torch
 
-WAITED = 0.03  # share of a sample's time during which our threads waited for a core: above, retaken
+OTHERS = 0.03  # of a core, used by other processes during a sample: above, it is retaken
+
+OWN = str(os.getpid())
 
 
 @dataclass
@@ -50,7 +53,7 @@ def interleaved(
     A slow minute of the machine touches all alike. Stops after ``budget_s`` with what there is.
     """
     for function in functions.values():
-        for _ in range(2):  # caches, compiled kernels
+        for _ in range(5):  # caches, and a compiled kernel for each number of rows
             function()
     timings = {name: Timing() for name in functions}
     order = random.Random(0)
@@ -59,26 +62,27 @@ def interleaved(
         order.shuffle(lacking)
         for name in lacking:
             synchronise(device)
-            waited = _waited_s()
+            others = _others_s()
             start = time.perf_counter()
             functions[name]()
             synchronise(device)
             seconds = time.perf_counter() - start
-            clean = _waited_s() - waited <= WAITED * seconds
+            clean = _others_s() - others <= OTHERS * seconds
             (timings[name].clean if clean else timings[name].disturbed).append(seconds)
         if time.monotonic() > end:
             break
     return timings
 
 
-def _waited_s() -> float:
-    """Seconds that threads of this process were runnable but had no core; 0 where unknown."""
+def _others_s() -> float:
+    """CPU seconds that the threads of other processes have used so far; 0 where unknown."""
     total = 0
-    for task in Path("/proc/self/task").glob("*/schedstat"):
-        try:
-            total += int(task.read_text().split()[1])
-        except (OSError, IndexError):
-            continue
+    for task in Path("/proc").glob("[0-9]*/task/*/schedstat"):
+        if task.parts[2] != OWN:
+            try:
+                total += int(task.read_text().split()[0])
+            except (OSError, IndexError):
+                continue  # it ended meanwhile
     return total / 1e9
 
 

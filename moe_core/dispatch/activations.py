@@ -18,22 +18,20 @@ _silu_backward = torch.ops.aten.silu_backward.grad_input
 
 
 class Fused(NamedTuple):
-    """forward(pre_AH, act_AF) fills act_AF.
+    """forward(pre_AH, act_AF) fills act_AF; backward(pre_AH, d_act_AF, d_pre_AH) fills d_pre_AH.
 
-    backward(pre_AH, d_act_AF, act_AF, d_pre_AH) fills the last two: act_AF once more, which saves
-    keeping it, and the gradient of pre_AH. d_act_AF is scratch afterwards.
+    What is read and what is filled do not overlap.
     """
 
     forward: Callable[[Tensor, Tensor], None]
-    backward: Callable[[Tensor, Tensor, Tensor, Tensor], None]
+    backward: Callable[[Tensor, Tensor, Tensor], None]
 
 
 def _gelu_forward(pre_AH: Tensor, act_AF: Tensor) -> None:
     _gelu(pre_AH, out=act_AF)
 
 
-def _gelu_both(pre_AH: Tensor, d_act_AF: Tensor, act_AF: Tensor, d_pre_AH: Tensor) -> None:
-    _gelu(pre_AH, out=act_AF)
+def _gelu_gradient(pre_AH: Tensor, d_act_AF: Tensor, d_pre_AH: Tensor) -> None:
     _gelu_backward(d_act_AF, pre_AH, grad_input=d_pre_AH)
 
 
@@ -42,18 +40,17 @@ def _swiglu_forward(pre_AH: Tensor, act_AF: Tensor) -> None:
     _silu(gate_AF, out=act_AF).mul_(up_AF)
 
 
-def _swiglu_both(pre_AH: Tensor, d_act_AF: Tensor, act_AF: Tensor, d_pre_AH: Tensor) -> None:
+def _swiglu_gradient(pre_AH: Tensor, d_act_AF: Tensor, d_pre_AH: Tensor) -> None:
     gate_AF, up_AF = pre_AH.chunk(2, dim=-1)
     d_gate_AF, d_up_AF = d_pre_AH.chunk(2, dim=-1)
-    _silu(gate_AF, out=act_AF)
-    torch.mul(d_act_AF, act_AF, out=d_up_AF)
-    act_AF.mul_(up_AF)
-    _silu_backward(d_act_AF.mul_(up_AF), gate_AF, grad_input=d_gate_AF)
+    _silu(gate_AF, out=d_up_AF).mul_(d_act_AF)
+    torch.mul(d_act_AF, up_AF, out=d_gate_AF)
+    _silu_backward(d_gate_AF, gate_AF, grad_input=d_gate_AF)
 
 
 FUSED: dict[Activation, Fused] = {
-    "gelu": Fused(_gelu_forward, _gelu_both),
-    "swiglu": Fused(_swiglu_forward, _swiglu_both),
+    "gelu": Fused(_gelu_forward, _gelu_gradient),
+    "swiglu": Fused(_swiglu_forward, _swiglu_gradient),
 }
 
 
@@ -73,7 +70,7 @@ class _Activation(torch.autograd.Function):
     def backward(ctx: Any, d_act: Tensor) -> tuple[Tensor, None]:
         (pre,) = ctx.saved_tensors
         d_pre = torch.empty_like(pre)
-        FUSED[ctx.kind].backward(pre, d_act.clone(), torch.empty_like(d_act), d_pre)
+        FUSED[ctx.kind].backward(pre, d_act, d_pre)
         return d_pre, None
 
 

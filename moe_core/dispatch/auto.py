@@ -1,15 +1,46 @@
-"""Which backend is the fastest, by device, precision and shape, as benchmarks/dispatch.py found."""
+"""Which backend is the fastest: the nearest measured shape tells (benchmarks/dispatch.py)."""
+
+import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from moe_core.dispatch.kinds import Backend
+from moe_core.dispatch.measured import FASTEST
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
 
+class Sizes(NamedTuple):
+    """What speed depends on besides device, precision and threads; rows: mean of an expert."""
+
+    experts: int
+    rows: int
+    dim: int
+    hidden: int
+
+    def distance(self, other: "Sizes") -> float:
+        """In octaves."""
+        return sum(abs(math.log2(a / b)) for a, b in zip(self, other, strict=True))
+
+
 def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
-    """Name of a backend."""
+    """The winner at the nearest shape measured.
+
+    What was not measured: a compiler gets ``padded``, whose shapes are static. A GPU gets
+    ``grouped`` in bf16, for which its library has a kernel, and ``padded`` in fp32.
+    """
     if torch.compiler.is_compiling():
         return "padded"
-    return "segments"
+    _, dim, hidden = weights.out_EDF.shape
+    if x_TD.device.type != "cpu":
+        aligned = not (dim * x_TD.element_size() % 16 or hidden * x_TD.element_size() % 16)
+        return "grouped" if aligned and x_TD.dtype == torch.bfloat16 else "padded"
+    rows = max(1, len(routing.expert_A) // routing.num_experts)
+    sizes = Sizes(routing.num_experts, rows, dim, hidden)
+    precision = "bf16" if x_TD.dtype == torch.bfloat16 else "fp32"
+    threads = "one" if torch.get_num_threads() == 1 else "more"
+    table = FASTEST[precision, threads]
+    nearest = min(table, key=lambda measured: sizes.distance(Sizes(*measured)))
+    return table[nearest]

@@ -1,8 +1,8 @@
 """CPU experts: one segment of rows an expert, products into given buffers, experts side by side.
 
 Rows of a segment are rounded up to a multiple, because the matmul library compiles a kernel for
-each number of rows it meets, and routing never repeats. Activations are computed again in the
-backward pass while their segment is in cache, instead of being kept.
+each number of rows it meets, and routing never repeats. What backward passes from one product to
+the next is scratch that stays in cache.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
 PADDING_SHARE = 1 / 32  # largest multiple that rows are rounded up to, of a mean segment
-ROWS_OF_ONE_THREAD = 100000  # above it, all threads share a product as well as they share experts
+ROWS_OF_ONE_THREAD = 512  # above it, all threads share a product as well as they share experts
 
 
 def segments(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
@@ -54,7 +54,8 @@ class _Experts(torch.autograd.Function):
         y_PD = torch.empty_like(x_PD)
         in_EDH, out_EFD = in_EHD.transpose(1, 2), out_EDF.transpose(1, 2)
         forward = FUSED[activation].forward
-        views = [*_views(rows_E, x_PD, pre_PH, y_PD), in_EDH.unbind(), out_EFD.unbind()]
+        act_PF = x_PD.new_empty(len(x_PD), out_EDF.shape[2])
+        views = [*_views(rows_E, act_PF, x_PD, pre_PH, y_PD), in_EDH.unbind(), out_EFD.unbind()]
 
         def run(act_AF: Tensor, x_AD: Tensor, pre_AH: Tensor, y_AD: Tensor, *w: Tensor) -> None:
             in_DH, out_FD = w
@@ -62,27 +63,26 @@ class _Experts(torch.autograd.Function):
             forward(pre_AH, act_AF)
             torch.mm(act_AF, out_FD, out=y_AD)
 
-        scratch = [out_EDF.shape[2]]
-        _each_expert(run, rows_E, views, scratch)
-        ctx.save_for_backward(x_PD, in_EHD, out_EDF, pre_PH)
+        _each_expert(run, rows_E, views, scratch=[])
+        ctx.save_for_backward(x_PD, in_EHD, out_EDF, pre_PH, act_PF)
         ctx.activation, ctx.rows_E = activation, rows_E
         return y_PD
 
     @staticmethod
     def backward(ctx: Any, dy_PD: Tensor) -> tuple[Tensor | None, ...]:
-        x_PD, in_EHD, out_EDF, pre_PH = ctx.saved_tensors
+        x_PD, in_EHD, out_EDF, pre_PH, act_PF = ctx.saved_tensors
         dx_PD = torch.empty_like(x_PD)
         d_in_EHD, d_out_EDF = torch.empty_like(in_EHD), torch.empty_like(out_EDF)
         backward = FUSED[ctx.activation].backward
         views = [
-            *_views(ctx.rows_E, dy_PD, pre_PH, x_PD, dx_PD),
+            *_views(ctx.rows_E, act_PF, dy_PD, pre_PH, x_PD, dx_PD),
             *(stacked.unbind() for stacked in (in_EHD, out_EDF, d_in_EHD, d_out_EDF)),
         ]
 
         def run(
-            act_AF: Tensor,
             d_act_AF: Tensor,
             d_pre_AH: Tensor,
+            act_AF: Tensor,
             dy_AD: Tensor,
             pre_AH: Tensor,
             x_AD: Tensor,
@@ -91,7 +91,7 @@ class _Experts(torch.autograd.Function):
         ) -> None:
             in_HD, out_DF, d_in_HD, d_out_DF = w
             torch.mm(dy_AD, out_DF, out=d_act_AF)
-            backward(pre_AH, d_act_AF, act_AF, d_pre_AH)
+            backward(pre_AH, d_act_AF, d_pre_AH)
             torch.mm(dy_AD.t(), act_AF, out=d_out_DF)
             torch.mm(d_pre_AH.t(), x_AD, out=d_in_HD)
             torch.mm(d_pre_AH, in_HD, out=dx_AD)
@@ -101,7 +101,7 @@ class _Experts(torch.autograd.Function):
                 for gradient in gradients:
                     gradient.zero_()
         width = out_EDF.shape[2]
-        _each_expert(run, ctx.rows_E, views, [width, width, in_EHD.shape[1]])
+        _each_expert(run, ctx.rows_E, views, [width, in_EHD.shape[1]])
         return dx_PD, d_in_EHD, d_out_EDF, None, None
 
 

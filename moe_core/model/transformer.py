@@ -14,7 +14,6 @@ from moe_core.random_streams import stream
 from moe_core.routing import registry
 from moe_core.routing.strategy import RoutedLayer
 
-
 SHORT = 512  # tokens
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from moe_core.routing.routing import Routing
+from moe_core.routing.routing import Routing, count
 
 
 def switch_loss(logits_TE: Tensor, routing: Routing, scope: int) -> Tensor:
@@ -17,7 +17,7 @@ def switch_loss(logits_TE: Tensor, routing: Routing, scope: int) -> Tensor:
     num_experts = logits_TE.shape[-1]
     groups = len(logits_TE) // scope
     queue_A = routing.token_A // scope * num_experts + routing.expert_A
-    load_GE = torch.bincount(queue_A, minlength=groups * num_experts).view(groups, num_experts)
+    load_GE = count(queue_A, groups * num_experts).view(groups, num_experts)
     share_GE = load_GE / load_GE.sum(-1, keepdim=True).clamp(min=1)
     prob_GE = logits_TE.float().softmax(-1).view(groups, scope, num_experts).mean(1)
     return num_experts * (share_GE * prob_GE).sum(-1).mean()

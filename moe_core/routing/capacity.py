@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from moe_core.routing.drop_policy import DropPolicy
-from moe_core.routing.routing import Routing
+from moe_core.routing.routing import Routing, count
 
 
 def slots_per_expert(capacity_factor: float, top_k: int, group_size: int, num_experts: int) -> int:
@@ -34,10 +34,11 @@ def limit_capacity(
     groups = routing.num_tokens // group_size
     queue_A = routing.expert_A * groups + routing.token_A // group_size
     by_queue_A = _by_arrival(routing, queue_A, policy, generator)
-    sorted_queue_A = queue_A[by_queue_A]
+    length_Q = count(queue_A, groups * routing.num_experts)
+    first_Q = length_Q.cumsum(0) - length_Q
     place_A = torch.arange(queue_A.numel(), device=queue_A.device)
-    slot_A = torch.empty_like(place_A)
-    slot_A[by_queue_A] = place_A - torch.searchsorted(sorted_queue_A, sorted_queue_A)
+    slot_A = torch.empty_like(place_A).scatter_(0, by_queue_A, place_A)
+    slot_A -= first_Q.index_select(0, queue_A)
     return routing.with_kept(routing.kept_A & (slot_A < capacity), most_kept=groups * capacity)
 
 

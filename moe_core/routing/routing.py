@@ -3,8 +3,15 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
+
+
+def count(ids_A: Tensor, kinds: int) -> Tensor:
+    """How often each id below ``kinds`` occurs, int64; no wait for a GPU as in bincount."""
+    zeros = torch.zeros(kinds, dtype=torch.int64, device=ids_A.device)
+    return zeros.scatter_add_(0, ids_A, torch.ones_like(ids_A))
 
 
 @dataclass(frozen=True)
@@ -33,16 +40,19 @@ class Routing:
     @cached_property
     def by_expert_A(self) -> Tensor:
         """Order of all entries by expert, then by token."""
-        # few bits an id, which makes for a radix sort
-        return torch.sort(self.expert_A.to(torch.int16), stable=True).indices
+        ids_A = self.expert_A.to(torch.int16)
+        if ids_A.device.type == "cpu":  # numpy sorts few bits by radix, 5 to 8 times as fast
+            return torch.from_numpy(np.argsort(ids_A.numpy(), kind="stable"))
+        return torch.sort(ids_A, stable=True).indices
 
     def load_E(self) -> Tensor:
         """Assignments per expert before dropping, int64."""
-        return torch.bincount(self.expert_A, minlength=self.num_experts)
+        return count(self.expert_A, self.num_experts)
 
     def kept_per_token_T(self) -> Tensor:
         """Assignments of each token that survive capacity, int64."""
-        return torch.bincount(self.token_A[self.kept_A], minlength=self.num_tokens)
+        kept_T = torch.zeros(self.num_tokens, dtype=torch.int64, device=self.token_A.device)
+        return kept_T.scatter_add_(0, self.token_A, self.kept_A.long())
 
     def with_kept(self, kept_A: Tensor, most_kept: int | None = None) -> "Routing":
         """The same assignments with another set of survivors."""
