@@ -11,6 +11,7 @@ memory    peak memory of the same beyond what is there before, at capacity facto
 pack      gather by expert and weighted combine, sort included, as share of memcpy
 growth    what a layer does besides its expert products, as E grows
 model     optimiser steps of whole models: MoE over dense, and over the original's code
+evaluation  what evaluating and loading take of a training, by scale
 
 Repeats are interleaved, the figure is the median of samples that no other process disturbed, and
 inputs change from one sample to the next, as routing does in training. Peers that are installed
@@ -20,6 +21,7 @@ take part; ``--original FOLDER`` names a checkout of the code that this project 
 import argparse
 import itertools
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -34,20 +36,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
+import timing  # noqa: F401  before torch, which reads settings when it loads
 import torch
+import yaml
 from layers import SEQUENCE, Dense, OurDense, Ours, Shape, peers, prepared
 from timing import interleaved, peak_extra_bytes
 from torch import Tensor, nn
 
-import moe_core  # noqa: F401  process settings that must stand before torch loads
+from moe_core.corpus.batches import TokenSplit, evaluation_windows, training_batch
 from moe_core.dispatch.packing import combine, lay_out, pack
 from moe_core.model import moe_layer
 from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.model.transformer import build
 from moe_core.provenance import environment, write_atomic
 from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.study import load_study
 from moe_core.training.config import TrainingConfig
-from moe_core.training.loop import Trainer
+from moe_core.training.loop import Trainer, measure
 from moe_core.training.process import prepare_process
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -101,7 +106,7 @@ def built(builders: dict[str, Callable[[Shape], nn.Module]], shape: Shape) -> di
 
 def ours(given: argparse.Namespace) -> dict[str, Callable[[Shape], nn.Module]]:
     """Our layer by backend."""
-    backends = ["auto", "padded", "grouped", "reference"]
+    backends = ["auto", "padded", "grouped"]
     if given.device == "cpu":
         backends.insert(1, "segments")
     return {f"ours, {b}": lambda shape, b=b: Ours(shape, b, None) for b in backends}
@@ -132,22 +137,22 @@ def layer(given: argparse.Namespace) -> Iterator[Row]:
         functions = {name: forward_backward(module, shape) for name, module in modules.items()}
         timings = interleaved(functions, given.rounds, given.device, given.budget)
         base = timings["dense, plain"].seconds
-        for name, timing in timings.items():
+        for name, taken in timings.items():
             work = shape.flops() * modules[name].flops
             yield (
                 described("layer", precision, shape)
-                | timing.as_dict()
+                | taken.as_dict()
                 | {
                     "name": name,
-                    "tflops": work / timing.seconds / 1e12,
-                    "ratio_to_dense": timing.seconds / base / modules[name].flops,
+                    "tflops": work / taken.seconds / 1e12,
+                    "ratio_to_dense": taken.seconds / base / modules[name].flops,
                 }
             )
 
 
 def memory(given: argparse.Namespace) -> Iterator[Row]:
     """A process each, so that nobody reads pages of another."""
-    names = ["dense, plain", "dense, ours", "ours, auto", *peers(given.device, given.original)]
+    names = ["dense, plain", "dense, ours", "ours, auto"]
     for precision, shape in shapes(given):
         found: dict[str, int] = {}
         for name in names:
@@ -163,11 +168,8 @@ def memory(given: argparse.Namespace) -> Iterator[Row]:
             }
             for key, value in sizes.items():
                 command += [f"--{key}", str(value)]
-            if given.original:
-                command += ["--original", str(given.original)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode == 0:
-                found[name] = int(done.stdout.split()[-1])
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            found[name] = int(done.stdout.split()[-1])
         for name, peak in found.items():
             yield described("memory", precision, shape) | {
                 "name": name,
@@ -182,14 +184,13 @@ def memory_of(given: argparse.Namespace) -> int:
         "dense, plain": Dense,
         "dense, ours": OurDense,
         "ours, auto": lambda shape: Ours(shape, "auto", 1.25),
-    } | peers(given.device, given.original)
+    }
     dtype = DTYPES[given.precision]
     shape = Shape(
         given.tokens, given.dim, given.hidden, *given.experts, *given.top_k, dtype, given.device
     )
-    return peak_extra_bytes(
-        forward_backward(prepared(builders[given.memory_of](shape), shape), shape), given.device
-    )
+    module = prepared(builders[given.memory_of](shape), shape)
+    return peak_extra_bytes(forward_backward(module, shape), module.zero_grad, given.device)
 
 
 def random_routing(tokens: int, experts: int, top_k: int, turn: int, dtype: torch.dtype) -> Routing:
@@ -360,6 +361,7 @@ def peaks(given: argparse.Namespace) -> Iterator[Row]:
 # dim 256, 4 layers, E = 8, K = 2, 8 sequences of 256: the original's own shape
 LAYERS, BATCH, HEADS, VOCABULARY, EXPERTS = 4, 8, 4, 96, 8
 PROCESSES = 3
+BATCHES = 50  # of a sample
 
 
 def model(given: argparse.Namespace) -> Iterator[Row]:
@@ -473,6 +475,54 @@ def our_step(kind: str, precision: str, device: str) -> Callable[[], object]:
     return lambda: trainer.step(next(done))
 
 
+def evaluation(given: argparse.Namespace) -> Iterator[Row]:
+    """Shares of a training's time, at each scale of config.yaml, without its final test."""
+    config = yaml.safe_load((Path(__file__).resolve().parents[1] / "config.yaml").read_text())
+    ids = np.random.default_rng(0).integers(0, VOCABULARY, 600_000).astype(np.uint16)
+    stories = np.full(1000, 600)
+    for scale in ("quick", "cpu", "seed"):
+        study = load_study(config | {"scale": scale, "device": given.device})
+        spec = next(study.runs[run] for run in study.unified if study.runs[run].model.moe)
+        prepare_process(given.device, spec.threads)
+        training = spec.training
+        built = build(spec.model, torch.ones(VOCABULARY, dtype=torch.int64), seed=0)
+        timings = interleaved(
+            parts_of_training(
+                Trainer(built, ids, training, 0, given.device), TokenSplit(ids, stories, stories)
+            ),
+            3 if scale == "seed" else given.rounds,
+            given.device,
+            given.budget,
+        )
+        evaluations = math.ceil(training.steps / training.evaluate_every)
+        evaluating = timings["evaluation"].seconds * evaluations
+        whole = timings["step"].seconds * training.steps + evaluating
+        yield {
+            "section": "evaluation",
+            "name": scale,
+            "steps": training.steps,
+            "evaluations": evaluations,
+            "valid_tokens": training.valid_tokens,
+            "step_ms": timings["step"].seconds * 1e3,
+            "evaluation_share": evaluating / whole,
+            "batch_share": timings["batches"].seconds / BATCHES * training.steps / whole,
+        }
+
+
+def parts_of_training(trainer: Trainer, valid: TokenSplit) -> dict[str, Callable[[], object]]:
+    """A step, which includes its batch; some batches; an evaluation."""
+    training, done = trainer.config, itertools.count()
+    windows = evaluation_windows(valid, training.seq_len, training.valid_tokens, "valid")
+    sizes = (training.batch_size, training.seq_len)
+    return {
+        "step": lambda: trainer.step(next(done)),
+        "batches": lambda: [
+            training_batch(trainer.tokens, *sizes, 0, next(done)) for _ in range(BATCHES)
+        ],
+        "evaluation": lambda: measure(trainer, windows),
+    }
+
+
 def original_step(given: argparse.Namespace) -> Callable[[], object]:
     """What its training script does in a step."""
     sys.path.insert(0, str(given.original))
@@ -521,6 +571,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "pack": packing,
     "growth": growth,
     "model": model,
+    "evaluation": evaluation,
 }
 
 
@@ -530,7 +581,7 @@ def main() -> None:
     )
     arguments.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     arguments.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    arguments.add_argument("--threads", type=int, default=os.cpu_count())
+    arguments.add_argument("--threads", type=int, default=1, help="as the study's runs have")
     arguments.add_argument("--tokens", type=int, default=8192)
     arguments.add_argument("--dim", type=int, default=256)
     arguments.add_argument("--hidden", type=int, default=1024)

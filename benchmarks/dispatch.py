@@ -17,11 +17,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import timing  # noqa: F401  before torch, which reads settings when it loads
 from compute import DTYPES, forward_backward
 from layers import Ours, Shape, prepared
 from timing import interleaved
 
-import moe_core  # noqa: F401  process settings that must stand before torch loads
 from moe_core.provenance import environment, write_atomic
 from moe_core.training.process import prepare_process
 
@@ -44,7 +44,7 @@ def measure(threads: int, rounds: int, budget: float) -> list[dict[str, object]]
             for backend in BACKENDS
         }
         timings = interleaved(functions, rounds, "cpu", budget)
-        ms = {backend: timing.seconds * 1e3 for backend, timing in timings.items()}
+        ms = {backend: taken.seconds * 1e3 for backend, taken in timings.items()}
         rows.append(
             {
                 "precision": precision,

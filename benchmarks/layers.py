@@ -307,7 +307,6 @@ def peers(device: str, original_folder: Path | None) -> dict[str, Builder]:
             "any",
             lambda s: Mixtral(s, "grouped_mm"),
         ),
-        ("transformers Mixtral, eager", "transformers", "any", lambda s: Mixtral(s, "eager")),
         ("transformers two-matrix, grouped_mm", "transformers", "any", TwoMatrices),
         ("st-moe-pytorch", "st_moe_pytorch", "any", StMoe),
         ("mixture-of-experts", "mixture_of_experts", "any", LucidMoe),

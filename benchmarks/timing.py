@@ -1,4 +1,7 @@
-"""Interleaved timing on a machine that is never quite quiet, and the memory of one call."""
+"""Interleaved timing on a machine that is never quite quiet, and the memory of one call.
+
+To be imported before torch.
+"""
 
 import os
 import random
@@ -8,6 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# many layers take turns: without room for all their kernels each would find its own forgotten
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
+
+import moe_core  # noqa: F401  the settings of every job
+
+# isort: split
 import torch
 
 OTHERS = 0.03  # of a core, used by other processes during a sample: above, it is retaken
@@ -53,7 +62,7 @@ def interleaved(
     A slow minute of the machine touches all alike. Stops after ``budget_s`` with what there is.
     """
     for function in functions.values():
-        for _ in range(5):  # caches, and a compiled kernel for each number of rows
+        for _ in range(4):  # caches, and a compiled kernel for each number of rows
             function()
     timings = {name: Timing() for name in functions}
     order = random.Random(0)
@@ -86,13 +95,18 @@ def _others_s() -> float:
     return total / 1e9
 
 
-def peak_extra_bytes(function: Callable[[], object], device: str) -> int:
+def peak_extra_bytes(
+    function: Callable[[], object], forget: Callable[[], object], device: str
+) -> int:
     """Most memory above what was there before, over one call after a first one.
+
+    forget: drops what the first call left behind, such as gradients, so that it counts again.
 
     On a CPU resident memory as the kernel saw it: pages that the first call left in the heap are
     given back before, so that they count again.
     """
     function()
+    forget()
     if device == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()

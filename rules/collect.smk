@@ -24,6 +24,13 @@ rule capacity:
         multiext("results/capacity/capacity_tokens_per_s", ".pdf", ".png"),
 
 
+rule compute:
+    """Figures and table of the compute benchmark, from its stored results."""
+    input:
+        expand(rules.compute_figure.output, figure=COMPUTE_FIGURES),
+        rules.compute_table.output,
+
+
 rule experiments:
     """The experiments that change one thing at a time: CSVs and a figure each."""
     input:

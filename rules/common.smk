@@ -45,6 +45,9 @@ ALL_CORES = workflow.cores or os.cpu_count()
 GPU = 1 if study.config.device == "cuda" else 0
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
+# of a machine that benchmarks/compute.py had to itself
+COMPUTE = "benchmarks/results/compute.json"
+COMPUTE_FIGURES = ["layer_ratio", "routing_growth", "roofline"]
 REPORT_SOURCES = [
     str(path.relative_to(workflow.basedir))
     for path in sorted((Path(workflow.basedir) / "report").glob("**/*"))
@@ -58,6 +61,7 @@ wildcard_constraints:
     tokens="|".join(study.tokenizers),
     experiment="|".join(study.experiments),
     sweep="|".join(SWEEPS),
+    figure="|".join(COMPUTE_FIGURES),
 
 
 @cache

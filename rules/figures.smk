@@ -30,6 +30,27 @@ rule frontier:
         "--png {output.png:q} 2>&1 | tee {log:q}"
 
 
+use rule frontier as compute_figure with:
+    """Figure of the compute benchmark, which runs apart and is stored with the code."""
+    input:
+        COMPUTE,
+    output:
+        pdf="results/compute/{figure}.pdf",
+        png=report(
+            "results/compute/{figure}.png",
+            category="compute",
+            labels={"figure": "{figure}"},
+            caption="../report/captions/compute.rst",
+        ),
+    log:
+        "results/logs/{figure}.log",
+    benchmark:
+        "results/benchmarks/{figure}.jsonl"
+    params:
+        script="{figure}",
+        code=lambda wildcards: script_code(wildcards.figure),
+
+
 use rule frontier as overlay with:
     """Overlay: learning curves with the range over seeds."""
     input:

@@ -144,6 +144,21 @@ use rule ledger_table as published_table with:
         code=script_code("published_table"),
 
 
+use rule ledger_table as compute_table with:
+    """Typeset the compute core's targets and what was measured."""
+    input:
+        COMPUTE,
+    output:
+        tex="results/report/compute_table.tex",
+    log:
+        "results/logs/compute_table.log",
+    benchmark:
+        "results/benchmarks/compute_table.jsonl"
+    params:
+        script="compute_table",
+        code=script_code("compute_table"),
+
+
 rule report:
     """Compile the report."""
     input:
@@ -155,6 +170,8 @@ rule report:
             "results/report/ledger_table.tex",
             "results/report/audit_table.tex",
             "results/report/published_table.tex",
+            "results/report/compute_table.tex",
+            expand("results/compute/{figure}.pdf", figure=COMPUTE_FIGURES),
             "results/unified/ranking.pdf",
             expand("results/{sweep}/{sweep}.pdf", sweep=SWEEPS),
             "results/unified/frontier.pdf",

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from moe_core.corpus.tokenization import character_tokenizer
 from moe_core.errors import StudyError
 from moe_core.routing import registry
-from moe_core.routing.capacity import random_drop_law
+from moe_core.routing.slots import random_drop_law
 from tests.conftest import moe_of
 from workflow_scripts.aggregate import dense_twins
 from workflow_scripts.learning_rate_choice import choice

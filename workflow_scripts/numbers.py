@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from moe_core.provenance import file_sha256, write_atomic
-from moe_core.routing.capacity import random_drop_law, slots_per_expert
+from moe_core.routing.slots import random_drop_law, slots_per_expert
 from workflow_scripts.command import parser, path_argument, run
 
 LOW_FACTOR = 1.1  # of claim C07

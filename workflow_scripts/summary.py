@@ -12,7 +12,7 @@ from moe_core.model.config import MoEConfig
 from moe_core.model.flops import cost
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
-from moe_core.routing.capacity import random_drop_law, slots_per_expert
+from moe_core.routing.slots import random_drop_law, slots_per_expert
 from moe_core.runs import RunSpec, cell_name, dense_width
 from workflow_scripts.columns import MEASURES
 from workflow_scripts.command import parser, path_argument, run

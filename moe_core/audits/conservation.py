@@ -17,8 +17,8 @@ from moe_core.dispatch.reference import expert
 from moe_core.model.moe_layer import Mode, MoELayer
 from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
-from moe_core.routing.capacity import slots_per_expert
 from moe_core.routing.scores import Router
+from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RoutedLayer
 
 Inputs = tuple[Tensor, Tensor, Tensor, int]  # x_TD, token_id_T, position_T, tokens of a sequence

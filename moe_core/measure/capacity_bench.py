@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from moe_core.dispatch.reference import combine, kept_by_expert
+from moe_core.dispatch.packing import combine, lay_out, pack
 from moe_core.measure.metrics import load_cv
-from moe_core.routing.capacity import limit_capacity, random_drop_law, slots_per_expert
+from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.slots import random_drop_law, slots_per_expert
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,9 @@ def _limited(cell: CapacityCell) -> Routing:
 
 
 def _move(x_TD: Tensor, cell: CapacityCell) -> Tensor:
-    token_A, weight_A, _ = kept_by_expert(_limited(cell))
-    return combine(x_TD.index_select(0, token_A), token_A, weight_A, len(x_TD))
+    limited = _limited(cell)
+    layout = lay_out(limited, lambda count: count)
+    return combine(pack(x_TD, layout), limited.weight_A, layout)
 
 
 def _row(cell: CapacityCell, dim: int, seconds: float, memcpy: float) -> dict[str, object]:

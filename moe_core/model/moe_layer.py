@@ -12,9 +12,10 @@ from moe_core.errors import StudyError
 from moe_core.model.config import MoEConfig
 from moe_core.model.experts import Experts
 from moe_core.routing import registry
-from moe_core.routing.capacity import limit_capacity, slots_per_expert
+from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing
 from moe_core.routing.scores import build_router
+from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RouteContext, RoutedLayer
 
 

@@ -8,8 +8,9 @@ from moe_core.corpus.batches import EvaluationWindows, TokenCorpus, TokenSplit, 
 from moe_core.corpus.builtin_stories import builtin_stories
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
-from moe_core.routing.capacity import limit_capacity, slots_per_expert
+from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing
+from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RouteContext, Rule
 from moe_core.training.config import TrainingConfig
 from moe_core.training.loop import Trainer

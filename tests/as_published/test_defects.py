@@ -24,8 +24,9 @@ from moe_core.model.flops import cost
 from moe_core.model.moe_layer import MoELayer
 from moe_core.model.transformer import build
 from moe_core.routing import registry
-from moe_core.routing.capacity import limit_capacity, random_drop_law, slots_per_expert
+from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.slots import random_drop_law, slots_per_expert
 from moe_core.routing.strategies import as_published, expert_choice, softk, topk_hard
 from moe_core.routing.strategies import hash as hash_table
 from moe_core.runs import RunSpec, dense_width

@@ -173,7 +173,7 @@ def test_the_ledger_of_claims_yaml_where_c01_is_true(world, command):
         "C26": "NOT TESTABLE",
     }
     assert ledger.verdict[[*expected]].to_dict() == expected
-    assert ledger.reason["C09"] == "awaits: dispatch backends"
+    assert ledger.reason["C09"] == "awaits: memory by capacity factor"
     assert ledger.reason["C20"].endswith("no results of the experiment balance")
     assert ledger.reason["C26"].startswith("max_vio of expert_choice")
     assert ledger.p_holm["C01"] < 0.05

@@ -13,8 +13,8 @@ from moe_core.model.config import Activation
 from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import CAUSAL, DROPLESS, TRAINING, Mode, MoELayer
 from moe_core.routing import registry
-from moe_core.routing.capacity import slots_per_expert
 from moe_core.routing.router_net import ROUTER_NETS, RouterNet
+from moe_core.routing.slots import slots_per_expert
 from tests.conftest import HONEST, legal_k, moe_of
 
 B, S, D, F, E, V = 3, 12, 8, 10, 6, 20

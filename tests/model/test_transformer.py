@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from moe_core.model import transformer
 from moe_core.model.config import TransformerConfig
 from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import DROPLESS
@@ -284,3 +285,15 @@ def test_short_attention_is_attention(
     ]
     for ours, theirs in zip(*outcomes, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_long_attention_is_short_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One model by both, at a length between them."""
+    model = build(config_for("softk"), COUNTS_V, seed=0)
+    token_id_BS = torch.randint(40, (2, 30), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        short_BSV = model(token_id_BS)[0]
+        monkeypatch.setattr(transformer, "SHORT", 0)
+        long_BSV = model(token_id_BS)[0]
+    torch.testing.assert_close(long_BSV, short_BSV, rtol=1e-4, atol=1e-4)
+    assert not torch.equal(long_BSV, short_BSV)  # by other sums

@@ -2,7 +2,7 @@ from typing import Any
 
 import torch
 
-from moe_core.routing.capacity import slots_per_expert
+from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RouteContext
 
 E, V = 8, 50

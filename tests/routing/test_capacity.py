@@ -10,13 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from moe_core.routing.capacity import (
-    DropPolicy,
-    limit_capacity,
-    random_drop_law,
-    slots_per_expert,
-)
+from moe_core.routing.capacity import DropPolicy, limit_capacity
 from moe_core.routing.routing import Routing, from_mask, from_token_choice
+from moe_core.routing.slots import random_drop_law, slots_per_expert
 
 LIMITING: list[DropPolicy] = ["position", "probability", "random"]
 

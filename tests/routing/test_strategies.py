@@ -12,8 +12,8 @@ from moe_core.dispatch.dispatch import dispatch
 from moe_core.measure.metrics import load_cv
 from moe_core.model.experts import Experts
 from moe_core.routing import registry
-from moe_core.routing.capacity import slots_per_expert
 from moe_core.routing.routing import Routing
+from moe_core.routing.slots import slots_per_expert
 from tests.conftest import HONEST
 from tests.routing.conftest import E, V, context_of, logits_of
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from moe_core.routing import registry, threshold
-from moe_core.routing.capacity import slots_per_expert
+from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RoutedLayer, State, Strategy
 from tests.routing.conftest import E, context_of
 

@@ -1,0 +1,50 @@
+"""The choice of a backend: the nearest measured shape, what runs at all, and nothing else."""
+
+import pytest
+import torch
+
+from moe_core.dispatch.auto import Sizes, fastest
+from moe_core.dispatch.dispatch import BACKENDS
+from moe_core.dispatch.measured import FASTEST
+from moe_core.dispatch.weights import ExpertWeights
+from moe_core.routing.routing import from_token_choice
+
+
+def choice(sizes: Sizes, precision: str) -> str:
+    """Of a routing with one choice a token and the sizes given."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    tokens = sizes.experts * sizes.rows
+    expert_T1 = torch.arange(tokens).remainder(sizes.experts).unsqueeze(1)
+    routing = from_token_choice(expert_T1, torch.ones(tokens, 1), sizes.experts)
+    shape = (sizes.experts, sizes.dim, sizes.hidden)
+    in_EHD = torch.empty(1, dtype=dtype).expand(shape).transpose(1, 2)
+    out_EDF = torch.empty(1, dtype=dtype).expand(shape)
+    x_TD = torch.empty(1, dtype=dtype).expand(tokens, sizes.dim)
+    return fastest(x_TD, routing, ExpertWeights(in_EHD, out_EDF, "gelu"))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_measured_shape_gets_its_winner(precision: str) -> None:
+    threads = "one" if torch.get_num_threads() == 1 else "more"
+    table = FASTEST[precision, threads]
+    assert len(table) > 8
+    assert len(set(table.values())) > 1  # or there would be nothing to choose
+    for sizes, winner in table.items():
+        assert choice(Sizes(*sizes), precision) == winner
+
+
+def test_a_shape_beside_a_measured_one_is_treated_alike() -> None:
+    threads = "one" if torch.get_num_threads() == 1 else "more"
+    for sizes, winner in FASTEST["fp32", threads].items():
+        experts, rows, dim, hidden = sizes
+        assert choice(Sizes(experts, rows + 1, dim, hidden + 8), "fp32") == winner
+
+
+def test_every_winner_runs_on_a_cpu() -> None:
+    winners = {winner for table in FASTEST.values() for winner in table.values()}
+    assert winners <= BACKENDS.keys() - {"reference"}
+
+
+def test_a_compiled_model_gets_static_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert choice(Sizes(8, 2048, 256, 1024), "fp32") == "padded"
