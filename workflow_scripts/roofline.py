@@ -66,6 +66,9 @@ def main() -> None:
         xlabel="FLOPs per unavoidable byte",
         ylabel="GFLOP/s",
     )
+    axes.set_yticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
+    axes.minorticks_off()
+    axes.set_ylim(0.15 * peaks.matmul_flops.min() / 1e9, 1.3 * peaks.matmul_flops.max() / 1e9)
     axes.legend(fontsize=6, frameon=False, loc="lower right")
     save(figure, given.pdf, given.png)
 

@@ -29,14 +29,16 @@ def main() -> None:
     ends.append(LineEnd("proportional", (0.5, 0.5, 0.5), growth.experts.max(), proportional[-1]))
     axes.set(xscale="log", yscale="log", xlabel="experts $E$", ylabel="routing (ms)")
     axes.set_xticks(growth.experts.unique(), growth.experts.unique().astype(str))
+    ticks = [t for t in (5, 10, 20, 50, 100, 200, 500) if t < 1.2 * proportional[-1]]
+    axes.set_yticks(ticks, map(str, ticks))
     axes.minorticks_off()
     label_log_ends(axes, ends)
     save(figure, given.pdf, given.png)
 
 
 def label_log_ends(axes: plt.Axes, ends: list[LineEnd]) -> None:
-    """Names beside the last points; the lines end far apart."""
-    for end in ends:
+    """Names beside the last points, the higher ones above."""
+    for place, end in enumerate(sorted(ends, key=lambda end: end.y)):
         axes.annotate(
             end.label,
             (end.x, end.y),
@@ -44,7 +46,7 @@ def label_log_ends(axes: plt.Axes, ends: list[LineEnd]) -> None:
             textcoords="offset points",
             color=end.color,
             fontsize=6.5,
-            va="center",
+            va="top" if place == 0 else "bottom",
             annotation_clip=False,
         )
 

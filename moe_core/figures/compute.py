@@ -21,7 +21,10 @@ def machine(path: Path) -> str:
     """The device and the versions behind the figures."""
     result = json.loads(path.read_text())
     process, packages = result["process"], result["environment"]["packages"]
-    return f"{process['device_name']}, {process['threads']} threads, torch {packages['torch']}"
+    plural = "s" if process["threads"] > 1 else ""
+    return (
+        f"{process['device_name']}, {process['threads']} thread{plural}, torch {packages['torch']}"
+    )
 
 
 def ours_first(names: Iterable[str]) -> list[str]:

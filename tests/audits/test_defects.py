@@ -245,13 +245,7 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
     "doubled": (with_rule(doubled), CONSERVATION),
     "lost": (with_rule(lost), CONSERVATION),
     "lost to noise": (with_rule(lost_to_noise), {("conservation", "train")}),
-    # tokens are summed by the promised order, so that they get each other's experts
-    "expert-major": (
-        with_rule(expert_major),
-        CONSERVATION
-        | {(a, m) for a in (*BETWEEN_SEQUENCES, "suffix") for m in BOTH}
-        | {("decoding", "decode")},
-    ),
+    "expert-major": (with_rule(expert_major), CONSERVATION),
     "expert by name": (with_rule(favourite_by_name), CONSERVATION),
     "negative": (with_rule(reweighted(torch.neg)), CONSERVATION),
     "exploding gate": (
@@ -273,7 +267,10 @@ DEFECTS: dict[str, tuple[Defect, set[tuple[str, str]]]] = {
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_is_found_by_its_audit(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, expected = DEFECTS[defect]
-    assert breaches(audit(plant(monkeypatch), "cell", sequences(16, 10))) == expected
+    model = plant(monkeypatch)
+    for layer in model.moe_layers():
+        layer.backend = "reference"  # faster ones rely on the order that a defect may break
+    assert breaches(audit(model, "cell", sequences(16, 10))) == expected
 
 
 def test_logits_that_are_not_numbers_fail() -> None:

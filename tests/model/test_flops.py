@@ -123,6 +123,8 @@ def measured_flops(config: TransformerConfig, backward: bool) -> tuple[float, fl
     else in the model uses; a causal token needs (S + 1) / 2 of its S columns.
     """
     model = build(config, torch.arange(1, V + 1), seed=0)
+    for layer in model.moe_layers():
+        layer.backend = "segments"  # padded ones multiply empty slots too
     token_id_BS = torch.randint(V, (B, S), generator=torch.Generator().manual_seed(0))
     counter = FlopCounterMode(display=False)
     with counter:
