@@ -10,9 +10,14 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_COPIED = shutil.ignore_patterns(
+GENERATED = shutil.ignore_patterns(
     ".git", ".venv", ".snakemake", "results", "report.pdf", "__pycache__", ".*_cache", "tests"
 )
+
+
+def not_copied(folder: str, names: list[str]) -> set[str]:
+    """What a clone lacks; the results of benchmarks are stored with the code."""
+    return GENERATED(folder, names) - ({"results"} if Path(folder).name == "benchmarks" else set())
 
 
 def small_config() -> dict:
@@ -83,7 +88,7 @@ class Workspace:
 
 
 def copy_of_repository(folder: Path) -> Workspace:
-    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
+    shutil.copytree(ROOT, folder, ignore=not_copied)
     return Workspace(folder)
 
 
