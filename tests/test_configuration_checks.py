@@ -119,6 +119,7 @@ UNIFIED = "experiments.unified"
         (put(f"{TRAINING}.steps", 10.5), f"{TRAINING}.steps", ["10.5", "integer"]),
         (put(f"{TRAINING}.steps", True), f"{TRAINING}.steps", ["True", "integer"]),
         (put(f"{TRAINING}.compile", 1), f"{TRAINING}.compile", ["1", "boolean"]),
+        (put(f"{TRAINING}.dispatch", "groupd"), f"{TRAINING}.dispatch", ["'groupd'", "grouped"]),
         (
             put(f"{TRAINING}.learning_rate", yaml.safe_load("1e-3")),
             f"{TRAINING}.learning_rate",
@@ -274,3 +275,33 @@ def test_any_configuration_loads_or_fails_in_one_line(config: dict[str, Any]) ->
     else:
         assert study.runs
         assert {run_id(spec) for spec in study.runs.values()} == {*study.runs}
+
+
+def edited(*edits: Edit) -> dict[str, Any]:
+    config = changed(lambda _: None)
+    for edit in edits:
+        edit(config)
+    return config
+
+
+def test_segments_are_for_a_cpu() -> None:
+    config = edited(put("device", "cuda"), put(f"{TRAINING}.dispatch", "segments"))
+    with pytest.raises(StudyError, match=f"^{TRAINING}.dispatch: 'segments' runs on a CPU alone"):
+        load_study(config)
+
+
+@pytest.mark.parametrize(
+    ("width", "precision", "legal"),
+    [(98, "fp32", False), (100, "fp32", True), (100, "bf16", False)],
+)
+def test_grouped_products_ask_for_aligned_widths(width: int, precision: str, legal: bool) -> None:
+    config = edited(
+        put(f"{TRAINING}.dispatch", "grouped"),
+        put(f"{TRAINING}.precision", precision),
+        put(f"scales.{SCALE}.model.expert_hidden", width),
+    )
+    if legal:
+        load_study(config)
+    else:
+        with pytest.raises(StudyError, match=f"expert_hidden: {width} is no multiple of"):
+            load_study(config)
