@@ -248,9 +248,9 @@ def pack_and_combine(
         turn += 1
         routing = routings[turn % INPUTS]
         vars(routing).pop("by_expert_A", None)  # sort anew
-        return pack(x_TD, lay_out(routing, lambda rows: rows))
+        return pack(x_TD, lay_out(routing))
 
-    layout = lay_out(routings[0], lambda rows: rows)
+    layout = lay_out(routings[0])
     y_PD = pack(x_TD, layout)
     return {
         f"{name} pack": packed,
@@ -334,7 +334,7 @@ class WithoutExperts(nn.Module):
 
 
 def moved(x_TD: Tensor, routing: Routing) -> Tensor:
-    layout = lay_out(routing, lambda rows: rows)
+    layout = lay_out(routing)
     return combine(pack(x_TD, layout), routing.weight_A, layout)
 
 

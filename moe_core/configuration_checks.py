@@ -22,6 +22,7 @@ from moe_core.configuration import (
     UnifiedConfig,
     arm_top_k,
 )
+from moe_core.dispatch.kinds import GROUPED_ROW_BYTES
 from moe_core.errors import StudyError
 from moe_core.routing import registry
 from moe_core.strict import Strict
@@ -180,7 +181,7 @@ def _check_dispatch(config: StudyConfig) -> None:
         raise StudyError(
             f"{key}.training.dispatch", "'segments' runs on a CPU alone", "use auto or grouped"
         )
-    least = 16 // (4 if scale.training.precision == "fp32" else 2)
+    least = GROUPED_ROW_BYTES // (4 if scale.training.precision == "fp32" else 2)
     for name in ("dim", "expert_hidden"):
         width = getattr(scale.model, name)
         if backend == "grouped" and width % least:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from moe_core.dispatch.grouped import takes
 from moe_core.dispatch.kinds import Backend
 from moe_core.dispatch.measured import FASTEST
 from moe_core.dispatch.weights import ExpertWeights
@@ -35,12 +36,13 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
         return "padded"
     _, dim, hidden = weights.out_EDF.shape
     if x_TD.device.type != "cpu":
-        aligned = not (dim * x_TD.element_size() % 16 or hidden * x_TD.element_size() % 16)
-        return "grouped" if aligned and x_TD.dtype == torch.bfloat16 else "padded"
+        return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
     rows = max(1, len(routing.expert_A) // routing.num_experts)
     sizes = Sizes(routing.num_experts, rows, dim, hidden)
     precision = "bf16" if x_TD.dtype == torch.bfloat16 else "fp32"
     threads = "one" if torch.get_num_threads() == 1 else "more"
     table = FASTEST[precision, threads]
+    if not takes(x_TD, weights):
+        table = {measured: name for measured, name in table.items() if name != "grouped"}
     nearest = min(table, key=lambda measured: sizes.distance(Sizes(*measured)))
     return table[nearest]

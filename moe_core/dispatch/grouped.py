@@ -8,21 +8,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from moe_core.dispatch.activations import activate
+from moe_core.dispatch.kinds import GROUPED_ROW_BYTES
 from moe_core.dispatch.static import combine_rows, sort_kept
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.errors import StudyError
 from moe_core.routing.routing import Routing
 
-ROW_BYTES = 16
+
+def takes(x_TD: Tensor, weights: ExpertWeights) -> bool:
+    """Whether ``grouped_mm`` takes rows of these widths."""
+    widths = (x_TD.shape[1], weights.out_EDF.shape[2])
+    return not any(width * x_TD.element_size() % GROUPED_ROW_BYTES for width in widths)
 
 
 def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
     """``y = W @ experts(x)`` over the kept entries of W."""
-    widths = (x_TD.shape[1], weights.out_EDF.shape[2])
-    if any(width * x_TD.element_size() % ROW_BYTES for width in widths):
+    if not takes(x_TD, weights):
         raise StudyError(
             "dispatch",
-            f"grouped_mm asks for rows of a multiple of {ROW_BYTES} bytes, not for widths {widths}",
+            f"grouped_mm asks for rows of a multiple of {GROUPED_ROW_BYTES} bytes, "
+            f"not for widths {x_TD.shape[1]} and {weights.out_EDF.shape[2]}",
             "change model.dim and model.expert_hidden, or let auto choose",
         )
     order_A, end_E = sort_kept(routing)

@@ -4,7 +4,6 @@ Both directions of both moves are gathers: a scatter would add rows up in memory
 into a token's row is summed on the way (``embedding_bag``).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +36,8 @@ class Layout:
     kept_A: Tensor | None
 
 
-def lay_out(routing: Routing, rows: Callable[[int], int]) -> Layout:
-    """Kept assignments by expert, then token. rows: count of an expert to the rows it is given."""
+def lay_out(routing: Routing, multiple: int = 1) -> Layout:
+    """Kept assignments by expert, then token; rows of each expert rounded up to a multiple."""
     order_A, token_A = routing.by_expert_A, routing.token_A
     kept_A = None
     if not bool(routing.kept_A.all()):
@@ -49,7 +48,7 @@ def lay_out(routing: Routing, rows: Callable[[int], int]) -> Layout:
     expert_A = routing.expert_A if kept_A is None else routing.expert_A.index_select(0, kept_A)
     count = torch.bincount(expert_A, minlength=routing.num_experts)
     counts = count.tolist()
-    rows_E = [rows(n) for n in counts]
+    rows_E = [-(-n // multiple) * multiple for n in counts]
     # row of each kept assignment in sorted order, then in token-major order
     sorted_row_A = torch.arange(len(order_A))
     token_P, padding = routing.token_A.index_select(0, order_A), sorted_row_A[:0]

@@ -28,7 +28,7 @@ def segments(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
     """``y = W @ experts(x)`` over the kept entries of W, on a CPU."""
     mean_rows = len(routing.expert_A) * PADDING_SHARE / routing.num_experts
     multiple = 1 << max(0, int(mean_rows).bit_length() - 1)  # the power of two below
-    layout = lay_out(routing, lambda count: -(-count // multiple) * multiple)
+    layout = lay_out(routing, multiple)
     y_PD = _Experts.apply(pack(x_TD, layout), *weights, layout.rows_E)
     return combine(y_PD, routing.weight_A, layout)
 

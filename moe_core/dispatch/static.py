@@ -12,10 +12,12 @@ from moe_core.routing.routing import Routing
 
 def sort_kept(routing: Routing) -> tuple[Tensor, Tensor]:
     """order_A: assignments by expert, dropped ones last; end_E, int32: where each expert ends."""
-    key_A = torch.where(routing.kept_A, routing.expert_A, routing.num_experts).to(torch.int16)
-    sorted_A, order_A = torch.sort(key_A, stable=True)
-    expert_E = torch.arange(routing.num_experts, device=key_A.device, dtype=torch.int16)
-    return order_A, torch.searchsorted(sorted_A, expert_E, right=True).to(torch.int32)
+    end_E = routing.kept_per_expert_E().cumsum(0)
+    by_expert_A = routing.by_expert_A  # one sort serves capacity and dispatch
+    kept_A = routing.kept_A.index_select(0, by_expert_A)
+    place_A = torch.where(kept_A, kept_A.cumsum(0) - 1, end_E[-1] + (~kept_A).cumsum(0) - 1)
+    order_A = torch.empty_like(by_expert_A).scatter_(0, place_A, by_expert_A)
+    return order_A, end_E.to(torch.int32)
 
 
 def combine_rows(y_PD: Tensor, row_A: Tensor, routing: Routing) -> Tensor:

@@ -87,7 +87,7 @@ def _limited(cell: CapacityCell) -> Routing:
 
 def _move(x_TD: Tensor, cell: CapacityCell) -> Tensor:
     limited = _limited(cell)
-    layout = lay_out(limited, lambda count: count)
+    layout = lay_out(limited)
     return combine(pack(x_TD, layout), limited.weight_A, layout)
 
 

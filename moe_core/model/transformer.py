@@ -69,8 +69,8 @@ class Attention(nn.Module):
 def short_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Causal attention over all pairs, scores and all, each (B, heads, S, D / heads).
 
-    On a CPU twice to six times as fast as the tiled kernel of SDPA up to some 512 tokens
-    (benchmarks/attention.py). Under autocast in the precision of q, scores included.
+    On a CPU faster than the tiled kernel of SDPA up to some 512 tokens (benchmarks/attention.py).
+    Under autocast in the precision of q, scores included.
     """
     shape, size = q.shape, q.shape[2]
     with torch.autocast(q.device.type, enabled=False):

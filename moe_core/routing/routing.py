@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 
-def count(ids_A: Tensor, kinds: int) -> Tensor:
+def count(ids_A: Tensor, kinds: int, counted_A: Tensor | None = None) -> Tensor:
     """How often each id below ``kinds`` occurs, int64; no wait for a GPU as in bincount."""
     zeros = torch.zeros(kinds, dtype=torch.int64, device=ids_A.device)
-    return zeros.scatter_add_(0, ids_A, torch.ones_like(ids_A))
+    ones_A = torch.ones_like(ids_A) if counted_A is None else counted_A.long()
+    return zeros.scatter_add_(0, ids_A, ones_A)
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class Routing:
 
     def kept_per_token_T(self) -> Tensor:
         """Assignments of each token that survive capacity, int64."""
-        kept_T = torch.zeros(self.num_tokens, dtype=torch.int64, device=self.token_A.device)
-        return kept_T.scatter_add_(0, self.token_A, self.kept_A.long())
+        return count(self.token_A, self.num_tokens, self.kept_A)
+
+    def kept_per_expert_E(self) -> Tensor:
+        """Assignments of each expert that survive capacity, int64."""
+        return count(self.expert_A, self.num_experts, self.kept_A)
 
     def with_kept(self, kept_A: Tensor, most_kept: int | None = None) -> "Routing":
         """The same assignments with another set of survivors."""

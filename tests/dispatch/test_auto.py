@@ -48,3 +48,25 @@ def test_every_winner_runs_on_a_cpu() -> None:
 def test_a_compiled_model_gets_static_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert choice(Sizes(8, 2048, 256, 1024), "fp32") == "padded"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_what_grouped_products_refuse_goes_elsewhere(precision: str) -> None:
+    """Beside a shape that they win, widths that they cannot take."""
+    for threads in (1, 2):
+        won = [
+            sizes
+            for sizes, winner in FASTEST[precision, "one" if threads == 1 else "more"].items()
+            if winner == "grouped"
+        ]
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            for experts, rows, dim, hidden in won:
+                assert choice(Sizes(experts, rows, dim, hidden + 1), precision) != "grouped"
+        finally:
+            torch.set_num_threads(before)
+
+
+def test_grouped_products_win_somewhere() -> None:
+    assert any("grouped" in table.values() for table in FASTEST.values())
