@@ -169,7 +169,8 @@ def evaluate(
     model.train()
     nats, counted = float(nats_N.sum()), int((windows.story_NS >= 0).sum())
     loss = nats / counted
-    quality = Quality(loss, float(np.exp(loss)), bits_per_byte(nats, windows.bytes))
+    with np.errstate(over="ignore"):  # of a run that diverged
+        quality = Quality(loss, float(np.exp(loss)), bits_per_byte(nats, windows.bytes))
     if not tallies:
         return Reading(quality, nats_N.numpy(), None, None, None)
     return Reading(

@@ -148,6 +148,7 @@ def relaunch(world_size: int, module: str) -> None:
         command += [f"--rdzv-id={os.environ['SLURM_JOB_ID']}", "--rdzv-backend=c10d"]
         command += [f"--rdzv-endpoint={shown.split()[0]}:29500"]
     command += ["-m", module, *sys.argv[1:]]
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # what torchrun warns of; train.py sets threads
     os.execvp(command[0], command)
 
 
