@@ -7,6 +7,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/one_at_a_time.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/bench.smk"

@@ -1,7 +1,6 @@
 """Stories to a flat array of token ids: one tokenizer type for characters, BPE and pretrained."""
 
 import hashlib
-import os
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from moe_core.corpus.sources import SEPARATOR
+from moe_core.corpus.whole_files import whole_files
 from moe_core.errors import StudyError
 
 UNKNOWN = "<unk>"
@@ -103,29 +103,24 @@ def encode_stories(tokenizer: Tokenizer, stories: Iterable[str], path: Path) -> 
     tokens_per_story, bytes_per_story = array("I"), array("I")
     counts_V = np.zeros(vocab_size, dtype=np.int64)
     digest = hashlib.sha256()
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as out:
+    with whole_files(path) as (out,):
 
-            def write(ids: np.ndarray) -> None:
-                counts_V[:] += np.bincount(ids, minlength=counts_V.size)
-                digest.update(ids.tobytes())
-                out.write(ids.tobytes())
+        def write(ids: np.ndarray) -> None:
+            counts_V[:] += np.bincount(ids, minlength=counts_V.size)
+            digest.update(ids.tobytes())
+            out.write(ids.tobytes())
 
-            write(np.array([separator_id], dtype=dtype))
-            for texts in _chunks(stories):
-                encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-                ids: list[int] = []
-                for text, encoding in zip(texts, encoded, strict=True):
-                    story_ids = encoding.ids
-                    ids += story_ids
-                    ids.append(separator_id)
-                    tokens_per_story.append(len(story_ids) + 1)
-                    bytes_per_story.append(len(text.encode()))
-                write(np.array(ids, dtype=dtype))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        write(np.array([separator_id], dtype=dtype))
+        for texts in _chunks(stories):
+            encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            ids: list[int] = []
+            for text, encoding in zip(texts, encoded, strict=True):
+                story_ids = encoding.ids
+                ids += story_ids
+                ids.append(separator_id)
+                tokens_per_story.append(len(story_ids) + 1)
+                bytes_per_story.append(len(text.encode()))
+            write(np.array(ids, dtype=dtype))
     return EncodedSplit(tokens_per_story, bytes_per_story, counts_V, digest.hexdigest())
 
 
