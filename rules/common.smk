@@ -34,7 +34,10 @@ try:
         if study.corpus == "files"
         else []
     )
-    local_tokenizer(study.config.tokenizer)  # a missing file is told before any job
+    # a missing file is told before any job
+    for path in [*corpus_files, *local_tokenizer(study.config.tokenizer)]:
+        if "{" in path:
+            raise StudyError(path, "braces are wildcards to Snakemake", "rename it")
 except StudyError as error:
     sys.exit(f"config error: {error}")
 

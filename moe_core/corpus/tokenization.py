@@ -1,6 +1,7 @@
 """Stories to a flat array of token ids: one tokenizer type for characters, BPE and pretrained."""
 
 import hashlib
+import os
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def pretrained_tokenizer(name: str, revision: str) -> Tokenizer:
     Raises StudyError if neither is found.
     """
     try:
-        if Path(name).is_file():
+        if os.path.isfile(name):
             tokenizer = Tokenizer.from_file(name)
         else:
             tokenizer = Tokenizer.from_pretrained(name, revision=revision)
