@@ -262,7 +262,7 @@ def test_any_configuration_loads_or_fails_in_one_line(config: dict[str, Any]) ->
         message = str(error)
         assert len(message.splitlines()) == 1
         key = message.split(":")[0].split(".")[0]
-        unknown = {str(StudyError(str(k), "")).removesuffix(": ") for k in {*config} - {*TOP_LEVEL}}
+        unknown = {str(StudyError(str(k), "")).removesuffix(":") for k in {*config} - {*TOP_LEVEL}}
         assert key in TOP_LEVEL or any(message.startswith(name) for name in unknown)
     else:
         assert study.runs
