@@ -3,9 +3,6 @@ from snakemake.utils import min_version
 min_version("9.8")
 
 
-configfile: "config.yaml"
-
-
 include: "rules/common.smk"
 include: "rules/one_at_a_time.smk"
 include: "rules/data.smk"

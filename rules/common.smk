@@ -12,6 +12,7 @@ os.environ.update(PYTHONPATH=str(workflow.basedir))
 sys.path.insert(0, str(workflow.basedir))
 
 from moe_core.configuration import SWEEPS
+from moe_core.configuration_file import check_file
 from moe_core.corpus.sources import matching_files
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
@@ -26,6 +27,15 @@ from moe_core.study import (
     report_spec,
     tokenizer_spec,
 )
+
+try:
+    check_file(Path("config.yaml"))
+except StudyError as error:
+    sys.exit(f"config error: {error}")
+
+
+configfile: "config.yaml"
+
 
 try:
     study = load_study(config)
