@@ -59,8 +59,6 @@ FILES: dict[str, str | bytes | None] = {
     "1e-3 as text": DEFAULT.replace("learning_rate: 6.0e-3", "learning_rate: 6e-3", 1),
     "a date": DEFAULT.replace("scale: quick", "scale: 2024-01-01", 1),
 }
-# read as a configuration that is none of ours to refuse
-VALID = {"1e-3 as text", "two documents"}
 
 
 def forked(folder: Path, target: str) -> tuple[int, str]:
@@ -97,7 +95,7 @@ def faults(folder: Path, status: int, output: str, mistake: Malformed | None) ->
     found = {
         "exit 0": status == 0,
         f"{len(lines)} lines of error": len(lines) != 1,
-        "no config error": mistake is not None and len(told) != 1,
+        "no config error": len(told) != 1,
         "place not named": bool(mistake and told and not names_the_place(told[0], mistake)),
         "traceback": "Traceback" in output,
         "a job": bool(re.search(r"^(local)?rule ", output, re.M)),
@@ -155,17 +153,14 @@ def attack(workspace: Workspace, forks: int, commands: int) -> dict[str, object]
         judge(f"command: {mistake.kind} {mistake.place}", done.returncode, done.stdout, mistake)
     for what, content in FILES.items():
         write(workspace.folder, content)
-        done = workspace.snakemake("-n" if what in VALID else "--cores=1", "data")
-        if what in VALID and done.returncode == 0:
-            counts["valid"] += 1
-            continue
+        done = workspace.snakemake("--cores=1", "data")
         judge(f"file: {what}", done.returncode, done.stdout, None)
     return {"forks": by_fork, "commands": dict(counts), "failures": failed}
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("--forks", type=int, default=400, help="mistakes in forked processes")
+    arguments.add_argument("--forks", type=int, default=160, help="mistakes in forked processes")
     arguments.add_argument("--commands", type=int, default=40, help="mistakes by the command")
     arguments.add_argument("--out", type=Path, help="write the JSON here too")
     given = arguments.parse_args()
