@@ -4,7 +4,7 @@ min_version("9.8")
 
 
 include: "rules/common.smk"
-include: "rules/one_at_a_time.smk"
+include: "rules/start.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/bench.smk"

@@ -41,7 +41,7 @@ def open_corpus(folder: Path) -> TokenCorpus:
     return TokenCorpus(
         {
             name: TokenSplit(
-                _tokens(folder / f"{name}.bin", dtype, split["tokens"]),
+                _tokens(folder / f"{name}.bin", dtype, sum(split["counts"])),
                 np.asarray(split["tokens_per_story"], dtype=np.int64),
                 np.asarray(split["bytes_per_story"], dtype=np.int64),
             )

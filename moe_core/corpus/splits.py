@@ -57,12 +57,12 @@ def write_splits(
 
 def read_stories(path: Path) -> Iterable[str]:
     """Texts of a ``{split}.jsonl``, streamed. Raises StudyError at a row that was damaged."""
-    number = 1
-    try:
-        with path.open() as lines:
-            for number, line in enumerate(lines, start=1):
-                yield json.loads(line)["text"]
-    except (ValueError, KeyError) as error:
-        raise StudyError(
-            f"{path}, line {number}", "is damaged", f"remove {path.parent} and run again"
-        ) from error
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                text = json.loads(line)["text"]
+            except (ValueError, KeyError) as error:
+                raise StudyError(
+                    f"{path}, line {number}", "is damaged", f"remove {path.parent} and run again"
+                ) from error
+            yield text

@@ -29,3 +29,8 @@ def work_alone(path):
 # only where jobs start: not for dry runs, nor in the snakemake of a job on another node
 onstart:
     globals()["alone"] = work_alone(".snakemake/in_use")
+    # Snakemake would end in a traceback
+    if os.path.exists("results") and not os.access("results", os.W_OK):
+        sys.exit(
+            "error: results: cannot be written; make it writable and run again"
+        )
