@@ -3,10 +3,8 @@ from snakemake.utils import min_version
 min_version("9.8")
 
 
-configfile: "config.yaml"
-
-
 include: "rules/common.smk"
+include: "rules/start.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/bench.smk"

@@ -12,6 +12,7 @@ os.environ.update(PYTHONPATH=str(workflow.basedir))
 sys.path.insert(0, str(workflow.basedir))
 
 from moe_core.configuration import SWEEPS
+from moe_core.configuration_file import check_file
 from moe_core.corpus.sources import matching_files
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
@@ -28,13 +29,25 @@ from moe_core.study import (
 )
 
 try:
+    check_file(Path("config.yaml"))
+except StudyError as error:
+    sys.exit(f"config error: {error}")
+
+
+configfile: "config.yaml"
+
+
+try:
     study = load_study(config)
     corpus_files = (
         [str(path) for path in matching_files(study.config.corpus.files.paths)]
         if study.corpus == "files"
         else []
     )
-    local_tokenizer(study.config.tokenizer)  # a missing file is told before any job
+    # a missing file is told before any job
+    for path in [*corpus_files, *local_tokenizer(study.config.tokenizer)]:
+        if "{" in path:
+            raise StudyError(path, "braces are wildcards to Snakemake", "rename it")
 except StudyError as error:
     sys.exit(f"config error: {error}")
 
