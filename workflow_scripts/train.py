@@ -32,6 +32,9 @@ def main() -> None:
     trained = train_run(name, spec.model, spec.training, spec.seed, spec.device, corpus)
     summary = {
         "run": name,
+        "status": "finished",
+        "failure": None,
+        "warnings": [],
         "spec": spec.model_dump(mode="json"),
         "code": given.code,
         "tokens_sha256": corpus.sha256,
