@@ -47,8 +47,8 @@ class Evidence:
         except UntestableError:  # which `runs` raises again
             return {}
         found = {
-            row.run: f"{row.strategy} seed {row.seed:.0f} ({brief(row.failure)})"
-            for row in rows[rows.status.eq("failed")].itertuples()
+            str(row.run): f"{row.strategy} seed {row.seed:.0f} ({brief(row.failure)})"
+            for _, row in rows[rows.status.eq("failed")].iterrows()
         }
         return found | self.failed(self.dense(arm)) if arm.minus_dense else found
 

@@ -1,0 +1,48 @@
+"""Typeset the runs that failed: how, when, and the checkpoint that is left."""
+
+import json
+from pathlib import Path
+
+from moe_core.figures.typeset import escape, table, typeset
+from moe_core.provenance import write_atomic
+from workflow_scripts.command import parser, path_argument, run
+
+
+def line(summary: dict) -> str:
+    """One run that failed."""
+    failure = summary["failure"]
+    cells = [
+        escape(summary["run"]),
+        str(summary["spec"]["seed"]),
+        f"{failure['step']} of {summary['spec']['training']['steps']}",
+        escape(f"{failure['cause']}: {failure['detail']}"),
+        typeset(failure["checkpoint_step"], "count"),
+    ]
+    return " & ".join(cells)
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--table", type=Path, nargs="+", required=True, help="summary.json")
+    path_argument(arguments, "out")
+    given = arguments.parse_args()
+    summaries = [json.loads(path.read_text()) for path in given.table]
+    failed = [summary for summary in summaries if summary["status"] == "failed"]
+    if not failed:
+        write_atomic(given.out, f"None of the {len(summaries)} runs of the study failed.\n")
+        return
+    text = rf"""Of the {len(summaries)} runs of the study {len(failed)} failed
+(Table~\ref{{tab:failures}}) and have no measures. Their cells are marked by $\ddagger$ and are
+means of the other seeds. These may flatter: a strategy that fails on some seeds is shown by
+those on which it did not.
+"""
+    caption = r"""Runs that failed. Checkpoint: the step of the last one, whose weights are kept
+    with the run."""
+    columns = r">{\raggedright}p{0.3\textwidth}rr>{\raggedright\arraybackslash}p{0.42\textwidth}r"
+    head = "Run & Seed & At step & Cause & Checkpoint"
+    lines = table(caption, "tab:failures", columns, head, map(line, failed))
+    write_atomic(given.out, f"{text}\n{lines}")
+
+
+if __name__ == "__main__":
+    run(main)
