@@ -50,6 +50,7 @@ def main() -> None:
                 va="center",
                 fontsize=6,
                 color=ink(style.color),
+                bbox={"facecolor": "white", "lw": 0, "pad": 1},
             )
             continue
         axes.errorbar(

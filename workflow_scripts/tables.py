@@ -23,10 +23,11 @@ def failed_seeds(cells: pd.DataFrame) -> str:
     failed = cells[cells.n_failed > 0]
     if failed.empty:
         return ""
-    each = [
-        f"{c.label}{f', CF {c.capacity_factor:g}' if c.capacity_factor > 0 else ''} ({c.failures})"
-        for c in failed.itertuples()
-    ]
+    each = []
+    for _, cell in failed.iterrows():
+        dense = cell.strategy == "dense"
+        which = f"F = {cell.ffn_hidden:.0f}" if dense else f"CF {cell.capacity_factor:g}"
+        each.append(f"{cell.label}, {which} ({cell.failures})")
     rest = "Means are of the other seeds and may flatter, for failures do not come at random."
     words = f"lost seeds: {', '.join(each)}. {rest}"
     return rf" $\ddagger$ {escape(words)}"

@@ -52,7 +52,7 @@ def capacity_grid(
                 line = panel[panel.num_experts == num_experts].sort_values("capacity_factor")
                 if line.not_recorded.notna().any():
                     why = f"E = {num_experts} not recorded: {brief(line.not_recorded.iloc[0])}"
-                    axes.text(0.02, 0.95 - 0.1 * place, why, transform=axes.transAxes, fontsize=6)
+                    axes.text(0.02, 0.04 + 0.1 * place, why, transform=axes.transAxes, fontsize=6)
                     continue
                 x, y = line.capacity_factor, line[measure] * scale
                 color = colors[num_experts]

@@ -115,7 +115,7 @@ def test_a_router_that_failed_is_not_recorded(holed):
     holes = cells[cells.drop_rate.isna()]
     assert {*zip(holes.assignments, holes.num_experts, strict=True)} == {("recorded", 16)}
     assert (holes.not_recorded == REASON).all()
-    assert (cells.groupby(["assignments", "num_experts"]).size() == 4).all()
+    assert (cells.groupby(["assignments", "num_experts"]).size() == 6).all()
 
 
 def test_a_learning_rate_that_failed_is_not_chosen(finished, holed):
