@@ -25,7 +25,7 @@ def failed_seeds(cells: pd.DataFrame) -> str:
         return ""
     each = []
     for _, cell in failed.iterrows():
-        dense = cell.strategy == "dense"
+        dense = pd.isna(cell.capacity_factor)
         which = f"F = {cell.ffn_hidden:.0f}" if dense else f"CF {cell.capacity_factor:g}"
         each.append(f"{cell.label}, {which} ({cell.failures})")
     rest = "Means are of the other seeds and may flatter, for failures do not come at random."
