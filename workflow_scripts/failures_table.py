@@ -1,4 +1,4 @@
-"""Typeset the runs that failed: how, when, and the checkpoint that is left."""
+"""Typeset the runs that failed, a table a page: how, when, and the checkpoint that is left."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,9 @@ from pathlib import Path
 from moe_core.figures.typeset import escape, table, typeset
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
+
+ROWS = 50  # of one page
+COLUMNS = r">{\raggedright}p{0.3\textwidth}rr>{\raggedright\arraybackslash}p{0.42\textwidth}r"
 
 
 def line(summary: dict) -> str:
@@ -19,6 +22,19 @@ def line(summary: dict) -> str:
         typeset(failure["checkpoint_step"], "count"),
     ]
     return " & ".join(cells)
+
+
+def page(failed: list[dict], first: bool) -> str:
+    """One table of failed runs."""
+    caption = r"""Runs that failed. Checkpoint: the step of the last one, whose weights are kept
+    with the run."""
+    return table(
+        caption if first else "Runs that failed, continued.",
+        "tab:failures" if first else "",
+        COLUMNS,
+        "Run & Seed & At step & Cause & Checkpoint",
+        map(line, failed),
+    )
 
 
 def main() -> None:
@@ -36,12 +52,8 @@ def main() -> None:
 means of the other seeds. These may flatter: a strategy that fails on some seeds is shown by
 those on which it did not.
 """
-    caption = r"""Runs that failed. Checkpoint: the step of the last one, whose weights are kept
-    with the run."""
-    columns = r">{\raggedright}p{0.3\textwidth}rr>{\raggedright\arraybackslash}p{0.42\textwidth}r"
-    head = "Run & Seed & At step & Cause & Checkpoint"
-    lines = table(caption, "tab:failures", columns, head, map(line, failed))
-    write_atomic(given.out, f"{text}\n{lines}")
+    pages = [page(failed[i : i + ROWS], i == 0) for i in range(0, len(failed), ROWS)]
+    write_atomic(given.out, "\n".join([text, *pages]))
 
 
 if __name__ == "__main__":
