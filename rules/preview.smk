@@ -16,10 +16,14 @@ GPUS = (
 )
 
 
+localrules:
+    preview,
+    costs,
+
+
 # without output, so that it always runs; without benchmark, for it is no part of the study
 rule preview:
     """Say what `snakemake all` would run, why and at what cost. Starts and changes nothing."""
-    localrule: True
     log:
         "results/logs/preview.log",
     conda:
@@ -45,7 +49,6 @@ rule preview:
 
 rule costs:
     """Measure what each rule cost, and how far off the last preview was."""
-    localrule: True
     input:
         rules.manifest.output,
     log:

@@ -29,6 +29,7 @@ COLUMNS = [
     "mean_output_bytes",
     "startup_s",
     "flops_per_s",
+    "most_flops",
 ]
 
 
@@ -126,7 +127,7 @@ def costs(jobs: pd.DataFrame) -> pd.DataFrame:
     """A row a rule and device: jobs, seconds, bytes; of sized rules start-up and FLOP/s.
 
     mean_output_bytes leaves out the weights, which are counted. flops_per_s is that of one thread
-    of a CPU, or of a GPU.
+    of a CPU, or of a GPU, and so are most_flops, those of the largest job.
     """
     rows = []
     for (rule, device), own in jobs.groupby(["rule", "device"]):
@@ -142,6 +143,7 @@ def costs(jobs: pd.DataFrame) -> pd.DataFrame:
         if rule in SIZED:
             line = fit(own.flops.to_list(), own.seconds.to_list())
             row |= {"startup_s": line.startup_s, "flops_per_s": line.flops_per_s}
+            row["most_flops"] = own.flops.max()
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -27,6 +27,7 @@ from workflow_scripts.costs import (
 from workflow_scripts.planning import Job, planned
 
 ENOUGH = 5  # trained runs, for a machine's own costs to count
+FAR = 2.0  # times the largest measured job
 STORED = Path("results/reference")
 SEEDS = f"bits_per_byte_minus_dense_seeds_for_{WANTED:g}"
 
@@ -44,21 +45,25 @@ def known_costs(rules: dict[str, dict], device: str) -> tuple[pd.DataFrame, str]
 
 
 def estimates(jobs: list[Job], table: pd.DataFrame, study: Study) -> list[dict]:
-    """Seconds and bytes of each job, None where its rule was never measured."""
+    """Seconds and bytes of each job, None where its rule was never measured.
+
+    Of jobs of sized rules also stretch: their FLOPs as a multiple of the largest measured job's.
+    """
     by_rule = table.set_index(["rule", "device"]).to_dict("index")
     found = []
     for job in jobs:
         spec = SIZED[job.rule][0].model_validate_json(job.spec) if job.rule in SIZED else None
         row = by_rule.get((job.rule, spec.device if spec else "cpu"))
-        seconds = size = None
+        seconds = size = stretch = None
         if row:
             seconds, size = row["mean_s"], row["mean_output_bytes"]
             if spec:
                 symbols = vocabulary(spec.tokens) or usual_vocabulary(study, spec.tokens)
-                line = Line(row["startup_s"], row["flops_per_s"])
-                seconds = line.seconds(work(job.rule, spec, job.threads, symbols))
+                flops = work(job.rule, spec, job.threads, symbols)
+                seconds = Line(row["startup_s"], row["flops_per_s"]).seconds(flops)
+                stretch = flops / row["most_flops"]
                 size += weight_bytes(job.rule, spec, symbols)
-        found.append({"seconds": seconds, "bytes": size})
+        found.append({"seconds": seconds, "bytes": size, "stretch": stretch})
     return found
 
 
@@ -77,7 +82,7 @@ def job_lines(jobs: list[Job]) -> list[str]:
     for rule, count in counts.most_common():
         why = Counter(job.reason for job in jobs if job.rule == rule)
         reasons = ", ".join(f"{reason} ({number})" for reason, number in why.most_common())
-        lines.append(f"  {rule:{wide}}  {count:4} job{'s' if count > 1 else ' '}: {reasons}")
+        lines.append(f"  {rule:{wide}}  {count} job{'s' if count > 1 else ''}: {reasons}")
     return lines
 
 
@@ -106,6 +111,9 @@ def cost_lines(jobs: list[Job], found: list[dict], cores: int, gpus: int | None)
         f"{wall:.2f} by the clock on {cores} cores",
         f"disk      {size / 1e6:,.0f} MB",
     ]
+    stretch = max((estimate["stretch"] or 0.0 for estimate in found), default=0.0)
+    if stretch > FAR:
+        lines.append(f"          a guess: the largest job is {stretch:.0f} times any measured one")
     if unknown:
         lines.append(f"          and what was never measured: {', '.join(unknown)}")
     return lines
@@ -122,22 +130,36 @@ def wall_clock_s(jobs: list[Job], found: list[dict], cores: int, gpus: int | Non
 
 def seeds_line(study: Study) -> str:
     """Seeds that the smallest effect of interest needs, beside those that are configured."""
-    source = next(
-        path
-        for folder in (Path("results"), STORED)
-        if (path := folder / "unified/aggregate.csv").is_file()
-    )
-    cells = pd.read_csv(source)
-    cells = cells[cells[SEEDS].notna()]
+    cells, source = measured_cells(study)
+    if cells.empty:
+        return "seeds     how many the smallest effect of interest needs was never measured"
     headline = cells.strategy.isin(study.config.experiments.unified.headline)
     configured = headline.map({True: len(study.scale.seeds), False: len(study.scale.other_seeds)})
-    enough = (cells[SEEDS] <= configured).sum()
+    needed = cells[SEEDS]
     return (
-        f"seeds     {len(study.scale.seeds)} configured, {len(study.scale.other_seeds)} of arms "
-        f"that are not headline; {WANTED:g} bits per byte need {cells[SEEDS].min():.0f} to "
-        f"{cells[SEEDS].max():.0f}, median {cells[SEEDS].median():.0f}: enough for {enough} of "
+        f"seeds     {WANTED:g} bits per byte need {needed.min():.0f} to {needed.max():.0f}, median "
+        f"{needed.median():.0f}; configured {len(study.scale.seeds)}, of arms that are not "
+        f"headline {len(study.scale.other_seeds)}: enough for {(needed <= configured).sum()} of "
         f"{len(cells)} cells of {source}"
     )
+
+
+def measured_cells(study: Study) -> tuple[pd.DataFrame, Path]:
+    """Cells with a spread over seeds: those of this study if it has any, else the stored ones."""
+    specs = [study.runs[name] for name in study.unified]
+    own = {(cell_name(spec), spec.training.steps) for spec in specs}
+    here, stored = (folder / "unified/aggregate.csv" for folder in (Path("results"), STORED))
+    cells = spread_of(here)
+    same = [pair in own for pair in zip(cells.cell, cells.steps, strict=True)]
+    return (cells[same], here) if any(same) else (spread_of(stored), stored)
+
+
+def spread_of(aggregate: Path) -> pd.DataFrame:
+    """The cells of a table, if it is there, whose spread over seeds is known."""
+    wanted = ["cell", "strategy", "steps", SEEDS]
+    if not aggregate.is_file():
+        return pd.DataFrame(columns=wanted)
+    return pd.read_csv(aggregate).reindex(columns=wanted).dropna(subset=SEEDS)
 
 
 def main() -> None:
@@ -150,9 +172,7 @@ def main() -> None:
     path_argument(arguments, "snakefile", "out")
     given = arguments.parse_args()
     study = load_study(given.config)
-    jobs = planned(
-        "all", given.snakefile, given.config, given.cores, given.max_checksum_file_size
-    )
+    jobs = planned("all", given.snakefile, given.config, given.cores, given.max_checksum_file_size)
     print(f"\nsnakemake all, scale {study.config.scale}, changes nothing:\n")
     if not jobs:
         print("jobs      nothing to do: all results are up to date")
