@@ -47,6 +47,12 @@ def test_no_measurement_gives_a_job_no_time_or_less(jobs, flops):
     assert line.seconds(flops) > 0
 
 
+def test_jobs_that_differ_much_say_more_of_the_rate_than_jobs_that_hardly_differ():
+    flops = [1.0, 1.01, 1.02, 1.03, 1.04, 100.0]
+    seconds = [10.0, 9.9, 9.8, 9.7, 9.6, 109.0]  # most pairs fall
+    assert fit(flops, seconds).flops_per_s == pytest.approx(1, rel=0.02)
+
+
 def test_jobs_of_one_size_give_a_rate_alone():
     line = fit([2e9, 2e9, 2e9], [1.0, 2.0, 8.0])
     assert (line.startup_s, line.flops_per_s) == (0.0, 1e9)
