@@ -15,6 +15,7 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/collect.smk"
 include: "rules/manifest.smk"
+include: "rules/preview.smk"
 
 
 rule all:
