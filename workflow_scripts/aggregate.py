@@ -108,6 +108,7 @@ def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories)
     by_seed = (nats - dense).sum(1) / (np.log(2) * weight.sum())
     several = len(by_seed) > 1
     return columns(name, found.interval) | {
+        "runs_dense": " ".join(twins.run_dense),
         f"{name}_p": found.p_value,
         f"{name}_detectable": detectable(found.interval),
         f"{name}_seeds_for_{WANTED:g}": seeds_needed(by_seed.std(ddof=1), WANTED)
@@ -119,6 +120,7 @@ def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories)
 def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame, stories: Stories) -> dict:
     """Aggregate of one cell. Loads are means of runs; speed is per shape."""
     row = {"cell": name, **cell[IDENTITY].iloc[0].to_dict(), "n": len(cell)}
+    row["runs"] = " ".join(cell.run.dropna())
     if cell.run.isna().any():  # the n-gram, fitted once
         return row | {"bits_per_byte": cell.bits_per_byte.iloc[0]}
     nats, weight = stories.nats(cell.run), stories.bytes(cell.run)
