@@ -138,10 +138,12 @@ def in_words(files: list[str], maker: dict[str, str]) -> Iterator[str]:
 def runs_of_row(table: Path, line: int) -> set[str] | None:
     """Ids of the runs that a row of a table names (its header is line 1); None if it has none.
 
-    Raises StudyError where the table is no CSV or has no such row.
+    Raises StudyError where it is no CSV on disk or has no such row.
     """
+    if table.suffix != ".csv" or not table.is_file():
+        raise StudyError(f"{table}:{line}", "only a CSV on disk has rows", f"give {table}")
     with table.open(newline="") as file:
-        rows = [{}, *csv.DictReader(file)] if table.suffix == ".csv" else []
+        rows = [{}, *csv.DictReader(file)]
     if not 2 <= line <= len(rows):
         raise StudyError(f"{table}:{line}", "no such row", f"rows are lines 2 to {len(rows)}")
     row = rows[line - 1]

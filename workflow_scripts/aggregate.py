@@ -108,7 +108,6 @@ def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories)
     by_seed = (nats - dense).sum(1) / (np.log(2) * weight.sum())
     several = len(by_seed) > 1
     return columns(name, found.interval) | {
-        "runs_dense": " ".join(twins.run_dense),
         f"{name}_p": found.p_value,
         f"{name}_detectable": detectable(found.interval),
         f"{name}_seeds_for_{WANTED:g}": seeds_needed(by_seed.std(ddof=1), WANTED)
@@ -120,7 +119,6 @@ def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories)
 def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame, stories: Stories) -> dict:
     """Aggregate of one cell. Loads are means of runs; speed is per shape."""
     row = {"cell": name, **cell[IDENTITY].iloc[0].to_dict(), "n": len(cell)}
-    row["runs"] = " ".join(cell.run.dropna())
     if cell.run.isna().any():  # the n-gram, fitted once
         return row | {"bits_per_byte": cell.bits_per_byte.iloc[0]}
     nats, weight = stories.nats(cell.run), stories.bytes(cell.run)
@@ -136,6 +134,12 @@ def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame, stories: Stories
     return row | cell[PER_SHAPE].iloc[0].to_dict()
 
 
+def origin(runs: pd.DataFrame, cell: pd.DataFrame) -> dict[str, str]:
+    """Ids of a cell's runs, and of the dense runs that it is less of."""
+    dense = [] if cell.strategy.iloc[0] == "dense" else dense_twins(runs, cell).run_dense
+    return {"runs": " ".join(cell.run.dropna()), "runs_dense": " ".join(dense)}
+
+
 def main() -> None:
     arguments = parser(__doc__)
     path_argument(arguments, "summary", "runs", "out")
@@ -143,7 +147,9 @@ def main() -> None:
     runs = pd.read_csv(given.summary)
     stories = Stories(given.runs)
     cells = runs.groupby(["cell", "tokens"], sort=False)
-    table = pd.DataFrame([cell_row(runs, str(name), cell, stories) for (name, _), cell in cells])
+    table = pd.DataFrame(
+        [cell_row(runs, str(name), cell, stories) | origin(runs, cell) for (name, _), cell in cells]
+    )
     # every column, whether or not this experiment has cells that fill it
     p_value = "bits_per_byte_minus_dense_p"
     means = [*OVER_SEEDS, "leak_premium", "bits_per_byte_minus_dense"]
