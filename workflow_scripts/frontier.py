@@ -66,7 +66,7 @@ def main() -> None:
         draw_control(axes, row)
     axes.set(xlabel="training throughput (thousand tokens/s)", ylabel="test bits per byte")
     move_apart(axes, labels, xs, ys)
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

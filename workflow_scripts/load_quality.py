@@ -46,7 +46,7 @@ def main() -> None:
             labels.append(point_text(axes, x, y, text, style.color))
     axes.set(xlabel="load CV by a decoder's rule", ylabel="test bits per byte")
     move_apart(axes, labels)
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def main() -> None:
         ends.append(LineEnd(style.label, style.color, thousands[-1], mean.iloc[-1]))
     label_ends(axes, ends)
     axes.set(xlabel="training tokens (thousands)", ylabel="validation bits per byte")
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, *given.table)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main() -> None:
     if 0 < controls < len(cells):
         axes.axhline(controls - 0.5, color="0.6", lw=0.5, ls=":")
     figure.supxlabel("bits per byte less dense of equal active FLOPs", fontsize=8)
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":
