@@ -64,7 +64,7 @@ def trace(what: str, results: Path) -> Iterator[str]:
     elif what in manifest["runs"]:
         files = [f for f in manifest["files_sha256"] if Path(f).parent.name == what]
     elif file in manifest["files_sha256"] and line.isdecimal():
-        files, runs = [file], runs_of_row(Path(file), int(line))
+        files, runs = [file], runs_of_row(Path(file), int(line), manifest)
     else:
         numbers = read_json(results / "report/numbers.json")
         if what not in numbers["numbers"]:
@@ -72,9 +72,13 @@ def trace(what: str, results: Path) -> Iterator[str]:
             raise unknown(what, known)
         number = numbers["numbers"][what]
         yield in_full(what, number)
+        yield from (
+            f"read by numbers (code {job['code'][:SHORT]})"
+            for job in manifest["jobs"]
+            if job["rule"] == "numbers"
+        )
         files = [numbers["sources"][s]["path"] for s in [number["source"]] if s != "config"]
-        if number["cells"]:
-            runs = {r for r, row in manifest["runs"].items() if row["cell"] in number["cells"]}
+        runs = runs_of_cells(number["cells"], manifest) if number["cells"] else None
     for file in files:
         yield f"{file}  sha256 {manifest['files_sha256'][file]}"
     yield from origin(jobs_behind(manifest["jobs"], files, runs), manifest)
@@ -91,18 +95,20 @@ def in_full(key: str, number: Json) -> str:
 def origin(jobs: list[Json], manifest: Json) -> Iterator[str]:
     """Lines on jobs, the runs among them and the environments of these."""
     maker = {file: job["rule"] for job in manifest["jobs"] for file in job["outputs"]}
-    alike: dict[tuple[str, str], list[Json]] = {}
+    by_rule: dict[str, list[Json]] = {}
     for job in jobs:
-        alike.setdefault((job["rule"], job["code"]), []).append(job)
+        by_rule.setdefault(job["rule"], []).append(job)
     if not jobs:
         return
     yield "made by, nearest first:"
-    for (rule, code), group in alike.items():
+    for rule, group in by_rule.items():
         times = f" x {len(group)}" if len(group) > 1 else ""
-        timed = ", timed" if group[0]["timed"] else ""
+        codes = sorted({job["code"][:SHORT] for job in group})
+        code = f"{len(codes)} codes" if len(codes) > LISTED else f"code {', '.join(codes)}"
+        timed = ", timed" if any(job["timed"] for job in group) else ""
         inputs = sorted({file for job in group for file in job["inputs"]})
         source = f" from {', '.join(in_words(inputs, maker))}" if inputs else ""
-        yield f"  {rule}{times} (code {code[:SHORT]}{timed}){source}"
+        yield f"  {rule}{times} ({code}{timed}){source}"
     runs = {run_of(job): manifest["runs"][run_of(job)] for job in jobs if job["rule"] == "train"}
     if not runs:
         return
@@ -135,8 +141,13 @@ def in_words(files: list[str], maker: dict[str, str]) -> Iterator[str]:
             yield from group
 
 
-def runs_of_row(table: Path, line: int) -> set[str] | None:
-    """Ids of the runs that a row of a table names (its header is line 1); None if it has none.
+def runs_of_cells(cells: list[str], manifest: Json) -> set[str]:
+    """Ids of all runs of some cells."""
+    return {run for run, record in manifest["runs"].items() if record["cell"] in cells}
+
+
+def runs_of_row(table: Path, line: int, manifest: Json) -> set[str] | None:
+    """Ids of the runs of a row of a table (its header is line 1); None if it names none.
 
     Raises StudyError where it is no CSV on disk or has no such row.
     """
@@ -147,9 +158,10 @@ def runs_of_row(table: Path, line: int) -> set[str] | None:
     if not 2 <= line <= len(rows):
         raise StudyError(f"{table}:{line}", "no such row", f"rows are lines 2 to {len(rows)}")
     row = rows[line - 1]
-    if not any(name in row for name in ROW_COLUMNS):
-        return None
-    return {run for name in ROW_COLUMNS for run in (row.get(name) or "").split()}
+    named = {run for name in ROW_COLUMNS for run in (row.get(name) or "").split()}
+    if named or "cell" not in row:
+        return named or None
+    return runs_of_cells([row["cell"]], manifest)
 
 
 def unknown(what: str, known: list[str]) -> StudyError:

@@ -35,6 +35,7 @@ def results(tmp_path: Path) -> Path:
         job("throughput", "c1", [tokens], [timing], timed=True),
         job("summary", "c2", [*(trained(r, "s") for r in RUNS), timing], [summary], timed=True),
         job("aggregate", "c3", [summary], [table], timed=True),
+        job("numbers", "c5", [table], ["numbers.json"], timed=True),
         job("overlay", "c4", [trained(r, "metrics.jsonl") for r in RUNS], ["overlay.png"]),
     ]
     manifest = {
@@ -91,7 +92,7 @@ def test_a_number_leads_to_the_runs_of_its_cell(results):
     assert lines[0] == "best/bits = 2.5, of softk"
     assert runs_in(lines) == {"softk-s0-aa", "softk-s1-bb"}
     rules = [line.split()[0] for line in lines if "(code" in line]
-    assert rules == ["aggregate", "summary", "train", "train", "throughput", "tokens"]
+    assert rules == ["read", "aggregate", "summary", "train", "throughput", "tokens"]
     text = "\n".join(lines)
     assert "tokens (code c0) from stories.txt" in text
     assert "commit first" in text

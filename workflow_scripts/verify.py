@@ -68,7 +68,8 @@ def wrong_records(manifest: dict, results: Path) -> Iterator[str]:
         if record["code"] != summary["code"]:
             yield f"run {name}: manifest and summary name different code"
         if present_code(spec) != summary["code"]:
-            yield f"run {name}: trained by other code ({summary['code'][:12]}) than there is now"
+            python = summary["environment"]["python"]
+            yield f"run {name}: trained by other code, or another Python than {python}"
     numbers = results / "report/numbers.json"
     for source in read_json(numbers)["sources"].values() if numbers.exists() else ():
         if digests.get(source["path"]) != source["sha256"]:
@@ -159,7 +160,7 @@ def main() -> None:
         print(*found or [f"repeated: {name}"], sep="\n")
         faults += found
     if faults:
-        raise StudyError("verify", f"{len(faults)} faults", "each is told in a line above")
+        raise StudyError("verify", "the study is not sound", "each fault is a line above")
     print(f"{len(manifest['files_sha256'])} files and {len(runs)} runs are what the manifest says")
 
 
