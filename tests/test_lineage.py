@@ -104,7 +104,9 @@ def test_a_number_of_no_cell_leads_to_all_runs_of_its_source(results):
 
 
 def test_a_setting_leads_to_the_configuration(results):
-    assert list(trace("steps", results)) == ["steps = 30, of `configuration` in the manifest"]
+    told, reader = trace("steps", results)
+    assert told == "steps = 30, of `configuration` in the manifest"
+    assert reader == "read by numbers (code c5)"
 
 
 def test_a_figure_leads_to_its_runs_and_to_no_timing(results):
