@@ -233,7 +233,11 @@ class Scale(Strict):
     capacity_factors: list[PositiveFloat] = Field(
         min_length=1, description="cf of the unified experiment's arms."
     )
-    threads: PositiveInt = Field(description="CPU threads of one training run.")
+    threads: PositiveInt = Field(description="CPU threads of one training process.")
+    world_size: PositiveInt = Field(
+        description="Processes that train one run, each a share of its batch, each on a GPU if "
+        "device is cuda; runs that must see the whole batch at once have one."
+    )
     audit_trials: PositiveInt = Field(description="Trials of each invariance of each audit.")
     model: ScaleModel
     training: TrainingConfig
@@ -245,11 +249,20 @@ class Scale(Strict):
     capacity: ScaleCapacity
 
 
+class ExecutionConfig(Strict):
+    """How jobs are run. No result depends on it."""
+
+    checkpoint_seconds: NonNegativeFloat = Field(
+        description="Time between checkpoints of a run, besides one at each evaluation."
+    )
+
+
 class StudyConfig(Strict):
     """The whole of config.yaml."""
 
     scale: str = Field(description="Name of one of the scales below.")
     device: Device = Field(description="Where training and timing run.")
+    execution: ExecutionConfig
     corpus: CorpusConfig
     tokenizer: TokenizerConfig
     experiments: Experiments

@@ -42,6 +42,7 @@ CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
 SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
 ALL_CORES = workflow.cores or os.cpu_count()
+CHECKPOINT_SECONDS = study.config.execution.checkpoint_seconds
 GPU = 1 if study.config.device == "cuda" else 0
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
@@ -95,6 +96,12 @@ def run_code(wildcards):
     """Digest of the code that a run depends on."""
     model = of_this_study(study.runs, wildcards.run).model
     return script_code("train", *strategies_of(model))
+
+
+def run_threads(wildcards):
+    """CPU threads of all processes of a run."""
+    run = of_this_study(study.runs, wildcards.run)
+    return run.threads * run.world_size
 
 
 def shape_spec(wildcards):

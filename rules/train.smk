@@ -14,11 +14,13 @@ rule train:
         "results/benchmarks/train/{run}.jsonl"
     conda:
         "../envs/bench.yaml"
-    threads: study.scale.threads
+    # one that runs out of memory goes on in smaller parts; a cluster grants more each time
+    retries: 3
+    threads: run_threads
     resources:
         runtime=24 * 60,
-        mem_mb=4000,
-        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        gpu=lambda wildcards: GPU * row_of(wildcards).world_size,
     params:
         spec=run_spec,
         code=run_code,
@@ -26,7 +28,8 @@ rule train:
         folder=subpath(output.summary, parent=True),
     shell:
         "python -m workflow_scripts.train --spec {params.spec:q} --code {params.code} "
-        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+        "--checkpoint-seconds {CHECKPOINT_SECONDS} --tokens {params.tokens:q} "
+        "--folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule ngram:
