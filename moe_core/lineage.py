@@ -78,18 +78,17 @@ def trace(what: str, results: Path) -> Iterator[str]:
             if job["rule"] == "numbers"
         )
         files = [numbers["sources"][s]["path"] for s in [number["source"]] if s != "config"]
-        runs = runs_of_cells(number["cells"], manifest) if number["cells"] else None
+        runs = None if number["runs"] is None else set(number["runs"].split())
     for file in files:
         yield f"{file}  sha256 {manifest['files_sha256'][file]}"
     yield from origin(jobs_behind(manifest["jobs"], files, runs), manifest)
 
 
 def in_full(key: str, number: Json) -> str:
-    """A number with its interval, and the cells or the configuration that it is from."""
+    """A number with its interval; of a setting, that it is one."""
     interval = f" [{number['low']}, {number['high']}], n = {number['n']}" if number["n"] else ""
-    cells = f", of {' and '.join(number['cells'])}" if number["cells"] else ""
     source = ", of `configuration` in the manifest" if number["source"] == "config" else ""
-    return f"{key} = {number['value']}{interval}{cells}{source}"
+    return f"{key} = {number['value']}{interval}{source}"
 
 
 def origin(jobs: list[Json], manifest: Json) -> Iterator[str]:
@@ -141,11 +140,6 @@ def in_words(files: list[str], maker: dict[str, str]) -> Iterator[str]:
             yield from group
 
 
-def runs_of_cells(cells: list[str], manifest: Json) -> set[str]:
-    """Ids of all runs of some cells."""
-    return {run for run, record in manifest["runs"].items() if record["cell"] in cells}
-
-
 def runs_of_row(table: Path, line: int, manifest: Json) -> set[str] | None:
     """Ids of the runs of a row of a table (its header is line 1); None if it names none.
 
@@ -161,7 +155,7 @@ def runs_of_row(table: Path, line: int, manifest: Json) -> set[str] | None:
     named = {run for name in ROW_COLUMNS for run in (row.get(name) or "").split()}
     if named or "cell" not in row:
         return named or None
-    return runs_of_cells([row["cell"]], manifest)
+    return {run for run, record in manifest["runs"].items() if record["cell"] == row["cell"]}
 
 
 def unknown(what: str, known: list[str]) -> StudyError:

@@ -33,7 +33,7 @@ def run_record(summary: dict, environments: list[str]) -> dict:
         "tokens": spec.tokens,
         "tokens_sha256": data_digest(summary["tokens_sha256"]),
         "environment": environments.index(environment_of(summary)),
-        "status": summary.get("status", "finished"),
+        "status": summary["status"],
     }
 
 

@@ -1,8 +1,8 @@
 """Collect every number the report's text may cite: value, unit, interval, n, source digests."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +30,7 @@ SOURCES = (
 class Number:
     """One citable value; unit: how it is read and typeset; source: the input it is from.
 
-    cells: those whose runs it is from; all of the source's if none is named.
+    runs: ids of those it is from, with spaces between; None for all of the source's.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Number:
     low: float | None = None
     high: float | None = None
     n: int | None = None
-    cells: tuple[str, ...] = ()
+    runs: str | None = None
 
 
 def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
@@ -115,14 +115,26 @@ def _distinct(values: pd.Series) -> str:
     return " and ".join(sorted(values.astype(str).unique()))
 
 
-def cell_numbers(prefix: str, cell: pd.Series, twins: pd.Series) -> Iterator[Number]:
-    """Label, capacity factor and measures of one cell of the aggregate; twins: dense, by width."""
-    own = (str(cell.cell),)
-    yield Number(f"{prefix}/label", cell.label, "text", "aggregate", cells=own)
+def with_runs(
+    numbers_of: Callable[[str, pd.Series], Iterator[Number]],
+) -> Callable[[str, pd.Series], Iterator[Number]]:
+    """Each number of a cell with its runs, and a difference with the dense runs as well."""
+
+    def numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
+        own, dense = ("" if pd.isna(ids) else ids for ids in (cell.runs, cell.runs_dense))
+        for number in numbers_of(prefix, cell):
+            runs = f"{own} {dense}" if number.key.endswith("_minus_dense") else own
+            yield replace(number, runs=runs)
+
+    return numbers
+
+
+@with_runs
+def cell_numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
+    """Label, capacity factor and measures of one cell of the aggregate."""
+    yield Number(f"{prefix}/label", cell.label, "text", "aggregate")
     if pd.notna(cell.capacity_factor):
-        yield Number(
-            f"{prefix}/capacity_factor", cell.capacity_factor, "setting", "aggregate", cells=own
-        )
+        yield Number(f"{prefix}/capacity_factor", cell.capacity_factor, "setting", "aggregate")
     intervals = {
         "bits_per_byte": "bits_per_byte",
         "bits_per_byte_minus_dense": "bits_per_byte",
@@ -135,14 +147,11 @@ def cell_numbers(prefix: str, cell: pd.Series, twins: pd.Series) -> Iterator[Num
         if pd.notna(cell[key]):
             low, high = (float(cell[f"{key}_{end}"]) for end in ("low", "high"))
             ends = (low, high) if pd.notna(low) else (None, None)
-            cells = (*own, twins[cell.dense_width]) if key.endswith("minus_dense") else own
-            value = float(cell[key])
             yield Number(
-                f"{prefix}/{key}", value, unit, "aggregate", *ends, n=int(cell.n), cells=cells
+                f"{prefix}/{key}", float(cell[key]), unit, "aggregate", *ends, n=int(cell.n)
             )
     if pd.notna(cell.tokens_per_s):
-        rate = float(cell.tokens_per_s)
-        yield Number(f"{prefix}/tokens_per_s", rate, "rate", "aggregate", cells=own)
+        yield Number(f"{prefix}/tokens_per_s", float(cell.tokens_per_s), "rate", "aggregate")
 
 
 def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Number]:
@@ -150,11 +159,10 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
 
     Best and worst are so over the seeds that all ranked cells have.
     """
+    for _, cell in aggregate.iterrows():
+        yield from cell_numbers(f"unified/{cell.cell}", cell)
     ranked = aggregate[~aggregate.control]
     dense = aggregate[aggregate.strategy == "dense"]
-    twins = dense.set_index("ffn_hidden").cell
-    for _, cell in aggregate.iterrows():
-        yield from cell_numbers(f"unified/{cell.cell}", cell, twins)
     usual = aggregate.capacity_factor.max()
     controls = aggregate[aggregate.capacity_factor.isna() | aggregate.capacity_factor.eq(usual)]
     controls = controls.set_index("strategy")
@@ -179,14 +187,11 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     }
     roles |= {n: controls.loc[n] for n in ("frozen_router", "position_hash") if n in controls.index}
     for role, cell in roles.items():
-        yield from cell_numbers(f"unified/{role}", cell, twins)
+        yield from cell_numbers(f"unified/{role}", cell)
     yield Number("unified/common_seeds", len(common), "count", "summary")
     for role in ("best", "worst", "dense_of_best"):
         mean = float(on_common_seeds[roles[role].name])
-        cells = (roles[role].cell,)
-        yield Number(
-            f"unified/{role}/on_common_seeds", mean, "bits_per_byte", "summary", cells=cells
-        )
+        yield Number(f"unified/{role}/on_common_seeds", mean, "bits_per_byte", "summary")
     beaten = int((ranked.bits_per_byte < roles["ngram"].bits_per_byte).sum())
     yield Number("unified/ranked_cells", len(ranked), "count", "aggregate")
     yield Number("unified/ranked_cells_better_than_ngram", beaten, "count", "aggregate")

@@ -88,7 +88,8 @@ def train_again(folder: Path, tokens: Path, scratch: Path) -> None:
     """Train the run of a folder once more, into scratch. StudyError if that fails."""
     summary = read_json(folder / "summary.json")
     command = ["-m", "workflow_scripts.train", "--spec", canonical_json(summary["spec"])]
-    command += ["--code", summary["code"], "--tokens", str(tokens), "--folder", str(scratch)]
+    command += ["--code", summary["code"], "--checkpoint-seconds", "inf"]
+    command += ["--tokens", str(tokens), "--folder", str(scratch)]
     done = subprocess.run([sys.executable, *command])
     if done.returncode:
         raise StudyError("verify", f"training {folder.name} anew failed", "its error is above")
@@ -110,6 +111,9 @@ def differences(old: Path, new: Path) -> Iterator[str]:
     summaries = [read_json(folder / "summary.json") for folder in (old, new)]
     then, now = map(machine, summaries)
     changes = [f"{key} was {then[key]}, is {now[key]}" for key in then if then[key] != now[key]]
+    changes += [
+        line for line in summaries[0]["warnings"] if line.startswith("continued on another")
+    ]
     if changes or summaries[0]["spec"]["device"] != "cpu":
         print(
             f"bytes may differ ({'; '.join(changes) or 'on a GPU'}): compared to {TOLERANCE} bits"
@@ -122,7 +126,8 @@ def differences(old: Path, new: Path) -> Iterator[str]:
     for name in ("metrics.jsonl", "stories.csv", "weights.safetensors"):
         if file_sha256(old / name) != file_sha256(new / name):
             yield f"not repeated: {old / name}"
-    kept = [{k: v for k, v in s.items() if k not in ("environment", "process")} for s in summaries]
+    circumstances = ("environment", "process", "warnings")
+    kept = [{k: v for k, v in s.items() if k not in circumstances} for s in summaries]
     if kept[0] != kept[1]:
         yield f"not repeated: {old / 'summary.json'}"
 
