@@ -29,6 +29,16 @@ def read_json(path: Path) -> Json:
     return read
 
 
+def read_manifest(path: Path) -> Json:
+    """A manifest. StudyError if it is missing, malformed or of a time before it listed jobs."""
+    manifest = read_json(path)
+    if "jobs" not in manifest:
+        raise StudyError(
+            str(path), "lists no jobs, as of an earlier version", "run `snakemake all`"
+        )
+    return manifest
+
+
 def jobs_behind(jobs: list[Json], files: Iterable[str], runs: set[str] | None) -> list[Json]:
     """The jobs that files came from, nearest first; of trained runs those named, or all."""
     maker = {file: job for job in jobs for file in job["outputs"]}
@@ -56,7 +66,7 @@ def trace(what: str, results: Path) -> Iterator[str]:
     results: folder of ``manifest.json``. Raises StudyError, with the nearest spelling, for a name
     that is none of these.
     """
-    manifest = read_json(results / "manifest.json")
+    manifest = read_manifest(results / "manifest.json")
     file, _, line = what.rpartition(":")
     runs = None
     if what in manifest["files_sha256"]:

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from moe_core.errors import StudyError
-from moe_core.lineage import read_json
+from moe_core.lineage import read_json, read_manifest
 from moe_core.provenance import canonical_json, code_digest, data_digest, file_sha256
 from moe_core.routing import registry
-from moe_core.runs import RunSpec, run_id
 from workflow_scripts.command import parser, path_argument, run
 
 UNLISTED = ("logs", "benchmarks", "reference")  # folders of results that hold no outputs
@@ -41,39 +40,45 @@ def extra_files(results: Path, listed: set[str]) -> Iterator[str]:
             yield f"not in the manifest: {path}"
 
 
-def present_code(spec: RunSpec) -> str | None:
+def present_code(spec: dict) -> str | None:
     """Digest of the code that would train a run now; None if its strategy is gone."""
-    strategy = [registry.module_name(spec.model.moe.strategy)] if spec.model.moe else []
+    moe = spec["model"]["moe"]
+    strategy = [registry.module_name(moe["strategy"])] if moe else []
     try:
         return code_digest("workflow_scripts.train", *strategy)
     except ValueError:
         return None
 
 
-def wrong_records(manifest: dict, results: Path) -> Iterator[str]:
-    """A line for each record that contradicts another, or the code as it is now."""
-    digests, tokens_sha256 = manifest["files_sha256"], manifest["tokens_sha256"]
-    for tokens, splits in tokens_sha256.items():
+def wrong_tokens(manifest: dict) -> Iterator[str]:
+    """A line for each encoded split that is not the one that its meta.json tells of."""
+    for tokens, splits in manifest["tokens_sha256"].items():
         for split, digest in splits.items():
             name = f"results/tokens/{tokens}/{split}.bin"
-            if digests.get(name) != digest:
+            if manifest["files_sha256"].get(name) != digest:
                 yield f"tokens: {name} is not what its meta.json says"
-    for name, record in manifest["runs"].items():
-        summary = read_json(results / "runs" / name / "summary.json")
-        spec = RunSpec.model_validate(summary["spec"])
-        if name != run_id(spec) or record["spec"] != data_digest(summary["spec"]):
-            yield f"run {name}: its summary is of another row, {run_id(spec)}"
-        if summary["tokens_sha256"] != tokens_sha256.get(spec.tokens):
-            yield f"run {name}: trained on other tokens than results/tokens/{spec.tokens}"
-        if record["code"] != summary["code"]:
-            yield f"run {name}: manifest and summary name different code"
-        if present_code(spec) != summary["code"]:
-            python = summary["environment"]["python"]
-            yield f"run {name}: trained by other code, or another Python than {python}"
-    numbers = results / "report/numbers.json"
-    for source in read_json(numbers)["sources"].values() if numbers.exists() else ():
-        if digests.get(source["path"]) != source["sha256"]:
-            yield f"numbers: taken from another {source['path']}"
+
+
+def wrong_run(name: str, manifest: dict, summary: dict) -> Iterator[str]:
+    """A line for each way in which a run's summary contradicts other records, or the code now."""
+    record, spec = manifest["runs"][name], summary["spec"]
+    digest = data_digest(spec)
+    if record["spec"] != digest or not name.endswith(digest[:10]):
+        yield f"run {name}: its summary is of another row of the table"
+    if summary["tokens_sha256"] != manifest["tokens_sha256"].get(spec["tokens"]):
+        yield f"run {name}: trained on other tokens than results/tokens/{spec['tokens']}"
+    if record["code"] != summary["code"]:
+        yield f"run {name}: manifest and summary name different code"
+    if present_code(spec) != summary["code"]:
+        python = summary["environment"]["python"]
+        yield f"run {name}: trained by other code, or another Python than {python}"
+
+
+def wrong_sources(manifest: dict, numbers: dict) -> Iterator[str]:
+    """A line for each file that the report's numbers were read from before it changed."""
+    for source in numbers["sources"].values():
+        if manifest["files_sha256"].get(source["path"]) != source["sha256"]:
+            yield f"numbers: read from another {source['path']}"
 
 
 def sampled(manifest: dict, manifest_sha256: str) -> str:
@@ -136,7 +141,7 @@ def bits_per_byte(folder: Path) -> list[float]:
     """Of a run's evaluations, then of its test."""
     rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     test = read_json(folder / "summary.json")["test"]
-    return [*(row["bits_per_byte"] for row in rows), test["bits_per_byte"]]
+    return [row["bits_per_byte"] for row in [*rows, *([test] if test else [])]]
 
 
 def main() -> None:
@@ -145,7 +150,7 @@ def main() -> None:
     arguments.add_argument("--run", help="to be trained anew; default: drawn by the manifest")
     arguments.add_argument("--no-rerun", action="store_true", help="train nothing")
     given = arguments.parse_args()
-    manifest = read_json(given.manifest)
+    manifest = read_manifest(given.manifest)
     results, runs = given.manifest.parent, manifest["runs"]
     name = given.run or sampled(manifest, file_sha256(given.manifest))
     if name not in runs:
@@ -153,10 +158,19 @@ def main() -> None:
     for line in extra_files(results, set(manifest["files_sha256"])):
         print(line)
     faults = list(changed_files(manifest["files_sha256"]))
-    if not any(fault.startswith("missing") for fault in faults):
-        faults += wrong_records(manifest, results)
+    damaged = {fault.partition(": ")[2] for fault in faults}
+    faults += wrong_tokens(manifest)
+    for run_name in runs:
+        summary = results / "runs" / run_name / "summary.json"
+        if str(summary) not in damaged:
+            faults += wrong_run(run_name, manifest, read_json(summary))
+    numbers = results / "report/numbers.json"
+    if str(numbers) not in damaged:
+        faults += wrong_sources(manifest, read_json(numbers))
     print(*faults, sep="\n", end="\n" if faults else "")
-    if not given.no_rerun and not any(name in fault for fault in faults):
+    if any(name in fault for fault in faults):
+        print(f"not trained anew, for what is told of it: {name}")
+    elif not given.no_rerun:
         tokens = results / "tokens" / runs[name]["tokens"]
         with tempfile.TemporaryDirectory() as scratch:
             folder = results / "runs" / name

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -118,8 +119,9 @@ def test_a_run_of_other_code_or_tokens_is_named(results, short):
     results.repair(name)
     done = results.verify("--no-rerun")
     assert done.returncode == 1
-    assert done.stdout.startswith(f"run {short}: trained by other code")
-    assert len(done.stdout.splitlines()) == 1
+    assert [line for line in done.stdout.splitlines() if "anew" not in line] == [
+        f"run {short}: trained by other code, or another Python than {platform.python_version()}"
+    ]
     summary = json.loads((results.root / name).read_text())
     results.spoil(name, summary["tokens_sha256"]["train"], "1" * 64)
     results.repair(name)
