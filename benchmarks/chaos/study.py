@@ -6,8 +6,8 @@ Two copies of the repository run the small study of the tests. The first is left
 gets its timings (which nothing repeats) and is then killed at random: training jobs, other jobs,
 snakemake itself, and training jobs at the moment in which they write a checkpoint. Whenever
 snakemake has ended with a failure it is called again, until it ends well. Compared are all tables,
-and of every run metrics, nats by story, summary and weights. From each run's history: the steps that
-were made twice, and whether any attempt began before the last checkpoint of the one before.
+and of every run metrics, nats by story, summary and weights. From each run's history: the steps
+that were made twice, and attempts that began before the last checkpoint of the one before.
 """
 
 import argparse
@@ -50,9 +50,9 @@ def processes(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(folder) and any("workflow_scripts." in w for w in words):
-            if "python" in words[0]:
-                found.append(process)
+        ours = process.info["cwd"] == str(folder) and any("workflow_scripts." in w for w in words)
+        if ours and "python" in words[0]:
+            found.append(process)
     return found
 
 
@@ -133,7 +133,7 @@ def run_killed(workspace: Workspace, kills: int, rng: random.Random, log: Path) 
 
 def repeated_steps(folder: Path) -> dict:
     """From the histories: steps made twice, and attempts that began before a checkpoint."""
-    attempts = resumed = behind = 0
+    attempts = resumed = behind = made = twice = 0
     for path in folder.glob("results/runs/*/state/history.jsonl"):
         saved: Counter[str] = Counter()
         for line in path.read_text().splitlines():
@@ -142,9 +142,18 @@ def repeated_steps(folder: Path) -> dict:
                 saved[event["key"]] = max(saved[event["key"]], event["step"])
             if event["event"] == "start":
                 attempts += 1
+                twice += max(0, event["reached"] - event["step"])
                 resumed += event["step"] > 0
                 behind += event["step"] < saved[event["key"]]
-    return {"attempts": attempts, "resumed": resumed, "began_before_a_checkpoint": behind}
+            if event["event"] == "finished":
+                made += event["step"]
+    return {
+        "attempts": attempts,
+        "resumed": resumed,
+        "began_before_a_checkpoint": behind,
+        "steps": made,
+        "steps_made_twice": twice,
+    }
 
 
 def differing(calm: Path, hit: Path) -> dict:

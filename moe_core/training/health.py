@@ -57,7 +57,8 @@ def warnings(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, of the host or of a GPU."""
+    """Whether an error says that memory ran out, of the host, of a GPU, or for a oneDNN kernel."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    told = ("allocate memory", "not enough memory", "could not create a primitive")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in told)

@@ -99,6 +99,7 @@ class Keeper:
         self.saved_at = time.monotonic()
         self.started, self.first_step = time.time(), 0
         self.step, self.parts = 0, self._micro_batches()
+        self.reached = self._reached()
         if ranks.first:
             self.progress_file = os.open(
                 folder / "progress.json", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644
@@ -112,6 +113,14 @@ class Keeper:
         ]
         return 2 * ran_out[-1] if ran_out else 1
 
+    def _reached(self) -> int:
+        """How far an earlier attempt at the same came before it ended."""
+        try:
+            shown = json.loads((self.folder / "progress.json").read_text())
+        except (OSError, ValueError):
+            return 0
+        return int(shown["step"]) if shown["key"] == self.key else 0
+
     def resume(self, trainer: Trainer) -> Progress:
         """Set a trainer to the last good checkpoint, or leave it at its start; where it stands."""
         found = load_checkpoint(self.checkpoints, self._corrupt)
@@ -122,7 +131,8 @@ class Keeper:
             known = found.notes["machines"]
             self.machines = known + [m for m in self.machines if m not in known]
         self.first_step = self.step = progress.step
-        self._note("start", progress.step, pid=os.getpid(), micro_batches=self.parts)
+        started = {"reached": self.reached, "micro_batches": self.parts, "pid": os.getpid()}
+        self._note("start", progress.step, **started)
         self._show(progress)
         return progress
 
@@ -177,10 +187,10 @@ class Keeper:
         self._note(event, step, **more)
 
     def warnings(self) -> list[str]:
-        """Told where bytes may not repeat: a run that went on elsewhere."""
-        return [f"continued on another machine: {' then '.join(self.machines)}"] * (
-            len(self.machines) > 1
-        )
+        """Told where bytes may not repeat: a run that went on elsewhere, or in smaller parts."""
+        elsewhere = f"continued on another machine: {' then '.join(self.machines)}"
+        parts = f"memory ran out: trained in {self.parts} micro-batches"
+        return [elsewhere] * (len(self.machines) > 1) + [parts] * (self.parts > 1)
 
     def _note(self, event: str, step: int, **more: object) -> None:
         if self.ranks.first:
@@ -195,6 +205,7 @@ class Keeper:
             "started": round(self.started, 3),
             "started_at_step": self.first_step,
             "pid": os.getpid(),
+            "key": self.key,
         }
         os.pwrite(self.progress_file, json.dumps(shown).ljust(PROGRESS_BYTES).encode(), 0)
 

@@ -1,7 +1,9 @@
 """The training command as a job runs it: real processes, real signals."""
 
+import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -151,14 +153,18 @@ def test_outputs_that_were_deleted_come_back_without_a_step(start: Any, tmp_path
 
 def test_a_second_trainer_of_a_run_waits_for_the_first(start: Any, tmp_path: Path) -> None:
     """As after kill -9 of snakemake, whose trainers go on."""
-    spec = spec_of("softk")
-    first = start(spec, tmp_path)
+    spec = spec_of("softk", steps=5000, evaluate_every=5000)
+    first = start(spec, tmp_path, 1e9)
     until_step(tmp_path, 3)
-    status, said = ended(start(spec, tmp_path))
-    assert ended(first)[0] == 0
-    assert status == 0
-    assert f"waiting for process {first.pid}" in said
-    assert events(tmp_path).count("finished") == 2
+    second = start(spec, tmp_path, 1e9)
+    assert f"waiting for process {first.pid}" in second.stderr.readline()
+    assert events(tmp_path) == ["start"]
+    first.terminate()
+    assert ended(first)[0] == 128 + signal.SIGTERM
+    reached = json.loads((tmp_path / "state/progress.json").read_text())["step"]
+    until_step(tmp_path, reached + 1)
+    second.terminate()
+    assert ended(second)[0] == 128 + signal.SIGTERM
     assert events(tmp_path).count("start") == 2
 
 
@@ -223,3 +229,33 @@ def test_a_dead_rank_ends_the_job_which_then_resumes(start: Any, tmp_path: Path)
     assert "terminated" in events(hit)
     assert ended(start(spec, hit))[0] == 0
     assert outputs(hit) == outputs(calm)
+
+
+def test_out_of_memory_goes_on_in_smaller_parts_to_the_same_loss(
+    tokens: Path, start: Any, tmp_path: Path
+) -> None:
+    """The limit is the kernel's (setrlimit(2)): two thirds of what the whole batch takes."""
+    large = {"batch_size": 768, "steps": 3, "evaluate_every": 3, "warmup_steps": 2}
+    spec, free, tight = spec_of("softk", **large), tmp_path / "free", tmp_path / "tight"
+    process, peak = start(spec, free), 0
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status")
+        with contextlib.suppress(OSError, StopIteration):
+            line = next(x for x in status.read_text().splitlines() if x.startswith("VmData"))
+            peak = max(peak, int(line.split()[1]) << 10)
+        time.sleep(0.01)
+    assert process.returncode == 0
+    for _ in range(4):
+        process = start(spec, tight)
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (2 * peak // 3,) * 2)
+        status, said = ended(process)
+        if status == 0:
+            break
+        assert "out of memory; to be tried in" in said
+        assert "Traceback" not in said
+    assert status == 0
+    assert "out of memory" in events(tight)
+    summaries = [json.loads((folder / "summary.json").read_text()) for folder in (free, tight)]
+    assert summaries[1]["status"] == "finished"
+    assert summaries[1]["test"]["loss"] == pytest.approx(summaries[0]["test"]["loss"], rel=1e-5)
+    assert any("micro-batches" in warning for warning in summaries[1]["warnings"])
