@@ -1,12 +1,12 @@
 # make report: from nothing to report/report.pdf.  make test: the checks.  make help: the rest.
-# ARGS are handed to snakemake, e.g. make report ARGS='--config scale=cpu'
+# ARGS are handed on to snakemake (verify: to verify), e.g. make report ARGS='--config scale=cpu'
 
 PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report reference test check mutants fix env dev tex lock docs clean help
+.PHONY: report reference verify test check mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -62,6 +62,9 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 
 reference: env ## Store the finished study as results/reference
 	python -m workflow_scripts.reference --manifest results/manifest.json --out results/reference
+
+verify: env ## Hold the finished study to its manifest, and train one run anew
+	python -m workflow_scripts.verify --manifest results/manifest.json $(ARGS)
 
 docs: env ## Regenerate the generated pages of docs/
 	python -m moe_core schema > docs/configuration.md

@@ -14,6 +14,7 @@ include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/collect.smk"
+include: "rules/jobs.smk"
 include: "rules/manifest.smk"
 include: "rules/preview.smk"
 

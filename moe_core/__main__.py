@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from moe_core.errors import StudyError
+from moe_core.lineage import trace
 from moe_core.routing import registry
 from moe_core.runs import canonical
 from moe_core.study import Study, load_study
@@ -35,6 +36,9 @@ def main() -> None:
     train = commands.add_parser("train", help="train a strategy on a file of stories")
     train.add_argument("text", type=Path, help="stories separated by <|endoftext|>, or .jsonl")
     train.add_argument("--strategy", choices=[*registry.names(), "dense"], default="softk")
+    traced = commands.add_parser("trace", help="what a number, file or run of a study came from")
+    traced.add_argument("what", help="a number's key, FILE, FILE:LINE of a table, or a run")
+    traced.add_argument("--results", type=Path, default=Path("results"))
     given = arguments.parse_args()
     try:
         match given.command:
@@ -53,6 +57,8 @@ def main() -> None:
 
                 run = first_run(read_study(given.config), given.strategy)
                 print(json.dumps(train_file(given.text, run), indent=1))
+            case "trace":
+                print(*trace(given.what, given.results), sep="\n")
     except StudyError as error:
         sys.exit(f"error: {error}")
 

@@ -1,20 +1,7 @@
 rule manifest:
-    """What made these results: configuration, environments, and digests of tables and figures."""
+    """What made these results: configuration, environments, runs, jobs and digests of all files."""
     input:
-        # tables, and figures as images
-        files=[
-            file
-            for target in (
-                rules.unified,
-                rules.capacity,
-                rules.experiments,
-                rules.claims,
-            )
-            for file in target.input
-            if file.endswith((".csv", ".png"))
-        ],
-        runs=run_files(study.runs, "summary.json"),
-        meta=expand("results/tokens/{tokens}/meta.json", tokens=study.tokenizers),
+        files=files_of_all,
     output:
         json="results/manifest.json",
     log:
@@ -30,8 +17,9 @@ rule manifest:
         gpu=0,
     params:
         configuration=canonical_json(study.resolved()),
+        jobs=lambda wildcards: canonical_json(jobs_of_all()),
         code=script_code("manifest"),
+    # jobs by standard input: longer than an argument may be
     shell:
-        "python -m workflow_scripts.manifest --configuration {params.configuration:q} "
-        "--files {input.files:q} --runs {input.runs:q} --meta {input.meta:q} "
-        "--out {output.json:q} 2>&1 | tee {log:q}"
+        "echo {params.jobs:q} | python -m workflow_scripts.manifest "
+        "--configuration {params.configuration:q} --out {output.json:q} 2>&1 | tee {log:q}"

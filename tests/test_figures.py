@@ -7,8 +7,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from moe_core.figures.style import draw_control, ink, look, move_apart, point_text, strategies
+from moe_core.figures.style import (
+    draw_control,
+    ink,
+    look,
+    move_apart,
+    point_text,
+    save,
+    strategies,
+)
+from moe_core.provenance import file_sha256
 
 
 def places() -> np.ndarray:
@@ -67,3 +77,17 @@ def test_a_control_among_the_data_is_a_line():
     assert axes.lines[1].get_ydata()[0] == 1.9
     assert axes.texts[0].get_text() == "5-gram"
     plt.close(figure)
+
+
+def test_a_figure_names_what_it_was_drawn_from_and_repeats(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("x,y\n0,1\n")
+    drawn = []
+    for name in ("first", "second"):
+        pdf, png = tmp_path / f"{name}.pdf", tmp_path / f"{name}.png"
+        save(plt.subplots(figsize=(1, 1))[0], pdf, png, table)
+        drawn.append(pdf.read_bytes() + png.read_bytes())
+    assert drawn[0] == drawn[1]
+    source = f"{table} sha256 {file_sha256(table)}"
+    assert Image.open(png).text["Source"] == source
+    assert f"/Subject ({source})".encode() in pdf.read_bytes()

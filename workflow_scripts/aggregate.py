@@ -147,6 +147,12 @@ def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame, stories: Stories
     return row | finished[PER_SHAPE].iloc[0].to_dict()
 
 
+def origin(runs: pd.DataFrame, cell: pd.DataFrame) -> dict[str, str]:
+    """Ids of a cell's runs, and of the dense runs that it is less of."""
+    dense = [] if cell.strategy.iloc[0] == "dense" else dense_twins(runs, cell).run_dense
+    return {"runs": " ".join(cell.run.dropna()), "runs_dense": " ".join(dense)}
+
+
 def main() -> None:
     arguments = parser(__doc__)
     path_argument(arguments, "summary", "runs", "out")
@@ -154,7 +160,9 @@ def main() -> None:
     runs = pd.read_csv(given.summary)
     stories = Stories(given.runs)
     cells = runs.groupby(["cell", "tokens"], sort=False)
-    table = pd.DataFrame([cell_row(runs, str(name), cell, stories) for (name, _), cell in cells])
+    table = pd.DataFrame(
+        [cell_row(runs, str(name), cell, stories) | origin(runs, cell) for (name, _), cell in cells]
+    )
     # every column, whether or not this experiment has cells that fill it
     difference = "bits_per_byte_minus_dense"
     p_value = f"{difference}_p"

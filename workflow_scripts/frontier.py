@@ -74,7 +74,7 @@ def main() -> None:
     counts = {"name": names, "n": wanted.n, "n_failed": wanted.n_failed}
     note_failed(figure, pd.DataFrame(counts))
     move_apart(axes, labels, xs, ys)
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def main() -> None:
         fontsize=6,
         frameon=False,
     )
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def main() -> None:
     axes.set(xlabel="load CV by a decoder's rule", ylabel="test bits per byte")
     note_failed(figure, pd.DataFrame(names, columns=["name", "n", "n_failed"]))
     move_apart(axes, labels)
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

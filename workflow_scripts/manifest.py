@@ -1,44 +1,84 @@
-"""What made these results: configuration, environments of the runs, digests of what came out."""
+"""What made these results: configuration, environments, runs, and the job and digest of each file.
+
+Reads the jobs of the study, as planned, from standard input.
+"""
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
-from moe_core.provenance import canonical_json, file_sha256, write_atomic
+from moe_core.provenance import canonical_json, data_digest, file_sha256, write_atomic
+from moe_core.runs import RunSpec, cell_name
 from workflow_scripts.command import parser, path_argument, run
 
+CLOCKED = {"throughput", "microbench"}  # rules that measure time
 
-def environments(summaries: list[dict]) -> list[dict]:
-    """Each environment that runs were trained in, with their number, most runs first."""
+
+def environment_of(summary: dict) -> str:
+    """The environment that a run was trained in, as canonical JSON."""
     kept = ("commit", "dirty", "python", "packages", "cpu")
-    counted = Counter(
-        canonical_json({key: s["environment"][key] for key in kept} | {"process": s["process"]})
-        for s in summaries
-    )
-    return [json.loads(text) | {"runs": runs} for text, runs in counted.most_common()]
+    environment = {key: summary["environment"][key] for key in kept}
+    return canonical_json(environment | {"process": summary["process"]})
+
+
+def run_record(summary: dict, environments: list[str]) -> dict:
+    """What a run came from; environment: its place in the list."""
+    spec = RunSpec.model_validate(summary["spec"])
+    return {
+        "cell": cell_name(spec),
+        "seed": spec.seed,
+        "spec": data_digest(summary["spec"]),
+        "code": summary["code"],
+        "tokens": spec.tokens,
+        "tokens_sha256": data_digest(summary["tokens_sha256"]),
+        "environment": environments.index(environment_of(summary)),
+        "status": summary["status"],
+    }
+
+
+def timed_files(jobs: list[dict]) -> set[str]:
+    """Files that hold a time or were made from one: these differ from run to run."""
+    timed: set[str] = set()
+    while True:
+        more = {
+            file
+            for job in jobs
+            if job["rule"] in CLOCKED or timed.intersection(job["inputs"])
+            for file in job["outputs"]
+        }
+        if more == timed:
+            return timed
+        timed = more
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--configuration", type=json.loads, required=True)
-    arguments.add_argument("--files", type=Path, nargs="+", required=True, help="to be digested")
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="summary.json files")
-    arguments.add_argument("--meta", type=Path, nargs="+", required=True, help="of the tokens")
     path_argument(arguments, "out")
     given = arguments.parse_args()
-    splits = {path.parent.name: json.loads(path.read_text())["splits"] for path in given.meta}
+    jobs = json.load(sys.stdin)
+    files = [file for job in jobs for file in job["outputs"]]
+    summaries = [json.loads(Path(f).read_text()) for f in files if f.endswith("/summary.json")]
+    meta = [Path(f) for f in files if f.endswith("/meta.json")]
+    trained_in = Counter(map(environment_of, summaries)).most_common()
+    environments = [text for text, _ in trained_in]
+    timed = timed_files(jobs)
     manifest = {
         "configuration": given.configuration,
-        "environments": environments([json.loads(path.read_text()) for path in given.runs]),
+        "environments": [json.loads(text) | {"runs": runs} for text, runs in trained_in],
         "tokens_sha256": {
-            tokens: {name: split["sha256"] for name, split in by_name.items()}
-            for tokens, by_name in splits.items()
+            path.parent.name: {
+                name: split["sha256"]
+                for name, split in json.loads(path.read_text())["splits"].items()
+            }
+            for path in meta
         },
-        "files_sha256": {
-            str(path.relative_to(given.out.parent)): file_sha256(path) for path in given.files
-        },
+        "runs": {s["run"]: run_record(s, environments) for s in summaries},
+        "jobs": [job | {"timed": not timed.isdisjoint(job["outputs"])} for job in jobs],
+        "files_sha256": {file: file_sha256(file) for file in files},
     }
-    write_atomic(given.out, json.dumps(manifest, indent=1) + "\n")
+    write_atomic(given.out, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

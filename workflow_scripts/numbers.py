@@ -1,8 +1,8 @@
 """Collect every number the report's text may cite: value, unit, interval, n, source digests."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +29,10 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Number:
-    """One citable value; unit: how it is read and typeset; source: the input it is from."""
+    """One citable value; unit: how it is read and typeset; source: the input it is from.
+
+    runs: ids of those it is from, with spaces between; None for all of the source's.
+    """
 
     key: str
     value: str | float | int | None
@@ -38,6 +41,7 @@ class Number:
     low: float | None = None
     high: float | None = None
     n: int | None = None
+    runs: str | None = None
 
 
 def study_numbers(spec: dict, meta: dict) -> Iterator[Number]:
@@ -126,6 +130,21 @@ def named(cell: pd.Series) -> str:
     return f"{cell.label}{lost}"
 
 
+def with_runs(
+    numbers_of: Callable[[str, pd.Series], Iterator[Number]],
+) -> Callable[[str, pd.Series], Iterator[Number]]:
+    """Each number of a cell with its runs, and a difference with the dense runs as well."""
+
+    def numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
+        own, dense = ("" if pd.isna(ids) else ids for ids in (cell.runs, cell.runs_dense))
+        for number in numbers_of(prefix, cell):
+            runs = f"{own} {dense}" if number.key.endswith("_minus_dense") else own
+            yield replace(number, runs=runs)
+
+    return numbers
+
+
+@with_runs
 def cell_numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
     """Label, capacity factor and measures of one cell of the aggregate.
 

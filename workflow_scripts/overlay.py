@@ -84,7 +84,7 @@ def main() -> None:
     note_failed(figure, pd.DataFrame(names, columns=["name", "n", "n_failed"]))
     label_ends(axes, ends)
     axes.set(xlabel="training tokens (thousands)", ylabel="validation bits per byte")
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, *given.table)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def main() -> None:
     figure.supxlabel("bits per byte less dense of equal active FLOPs", fontsize=8)
     failed = {"name": names, "n": cells.pairs, "n_failed": cells.failed_pairs}
     note_failed(figure, pd.DataFrame(failed), "pairs with dense")
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main() -> None:
     axes.minorticks_off()
     axes.set_ylim(0.15 * peaks.matmul_flops.min() / 1e9, 1.3 * peaks.matmul_flops.max() / 1e9)
     axes.legend(fontsize=6, frameon=False, loc="lower right")
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

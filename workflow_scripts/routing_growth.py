@@ -33,7 +33,7 @@ def main() -> None:
     axes.set_yticks(ticks, map(str, ticks))
     axes.minorticks_off()
     label_log_ends(axes, ends)
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 def label_log_ends(axes: plt.Axes, ends: list[LineEnd]) -> None:

@@ -123,7 +123,7 @@ def main() -> None:
     if chosen.first == "bits_per_byte":
         for _, row in table[table.strategy == "ngram"].iterrows():
             draw_control(axes[0], row)
-    save(figure, given.pdf, given.png)
+    save(figure, given.pdf, given.png, given.table)
 
 
 if __name__ == "__main__":

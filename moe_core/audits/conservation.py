@@ -17,6 +17,7 @@ from moe_core.dispatch.reference import expert
 from moe_core.model.moe_layer import Mode, MoELayer
 from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
+from moe_core.routing.draws import Draws
 from moe_core.routing.scores import Router
 from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RoutedLayer
@@ -73,7 +74,7 @@ def layer_inputs(
         for layer in model.moe_layers()
     ]
     for rows_BS in token_id_NS.split(BATCH):
-        model(rows_BS, mode, stream(0, "audit drops"))
+        model(rows_BS, mode, Draws(stream(0, "audit drops")))
     for handle in handles:
         handle.remove()
     return given
@@ -81,7 +82,7 @@ def layer_inputs(
 
 def run(layer: MoELayer, inputs: Inputs, mode: Mode) -> Outputs:
     """The layer's output, with the same draws of the ``random`` drop policy each time."""
-    output: Outputs = layer(*inputs, mode, stream(0, "audit drops"))
+    output: Outputs = layer(*inputs, mode, Draws(stream(0, "audit drops")))
     return output
 
 

@@ -13,6 +13,7 @@ from moe_core.audits.finding import Finding, of_verdicts
 from moe_core.model.moe_layer import TRAINING
 from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
+from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer, Strategy
 from moe_core.training.loop import auxiliary_losses
 
@@ -60,7 +61,7 @@ def router_parameters(model: Transformer) -> list[nn.Parameter]:
 
 def task_loss(model: Transformer, token_id_BS: Tensor) -> tuple[Tensor, list[RoutedLayer]]:
     """Mean nats of each next token, and what was decided on the way."""
-    logits_BSV, layers = model(token_id_BS[:, :-1], TRAINING, stream(0, "audit noise"))
+    logits_BSV, layers = model(token_id_BS[:, :-1], TRAINING, Draws(stream(0, "audit noise")))
     return F.cross_entropy(logits_BSV.flatten(0, 1), token_id_BS[:, 1:].flatten()), layers
 
 

@@ -13,6 +13,7 @@ from moe_core.audits.finding import Finding, largest, of_changes
 from moe_core.model.moe_layer import Mode
 from moe_core.model.transformer import KVCache, Transformer
 from moe_core.random_streams import stream
+from moe_core.routing.draws import Draws
 
 BATCH = 8  # sequences of a batch where neighbours matter
 WIDE = 32  # the same where they do not
@@ -22,7 +23,7 @@ Invariance = Callable[[Transformer, Mode, Tensor, torch.Generator], Tensor]
 
 def logits(model: Transformer, mode: Mode, token_id_BS: Tensor) -> Tensor:
     """logits_BSV; noise and the ``random`` drop policy draw the same each time."""
-    logits_BSV: Tensor = model(token_id_BS, mode, stream(0, "audit drops"))[0]
+    logits_BSV: Tensor = model(token_id_BS, mode, Draws(stream(0, "audit drops")))[0]
     return logits_BSV
 
 

@@ -71,4 +71,4 @@ def capacity_grid(
     figure.canvas.draw()
     for source, row_panels in zip(SOURCES, panels, strict=True):
         label_ends(row_panels[-1], ends[source])
-    save(figure, pdf, png)
+    save(figure, pdf, png, microbench)

@@ -21,7 +21,7 @@ from matplotlib.text import Text
 from scipy.optimize import isotonic_regression
 
 from moe_core.figures.labels import CONTROLS
-from moe_core.provenance import write_atomic
+from moe_core.provenance import file_sha256, write_atomic
 from moe_core.routing import registry
 
 Color = tuple[float, float, float]
@@ -207,11 +207,16 @@ def _apart(heights: list[float], gap: float, floor: float) -> list[float]:
     return placed.tolist()
 
 
-def save(figure: Figure, pdf: Path, png: Path) -> None:
-    """Write both formats, without dates, so that equal data gives equal bytes."""
-    metadata: dict[str, dict[str, None]] = {
-        "pdf": {"CreationDate": None, "ModDate": None},
-        "png": {"Software": None},
+def save(figure: Figure, pdf: Path, png: Path, *tables: Path) -> None:
+    """Write both formats, without dates, so that equal data gives equal bytes.
+
+    Each names the tables that it was drawn from with their SHA-256: as ``Source`` in a PNG, as
+    ``Subject`` in a PDF.
+    """
+    source = "\n".join(f"{table} sha256 {file_sha256(table)}" for table in tables)
+    metadata: dict[str, dict[str, str | None]] = {
+        "pdf": {"Subject": source, "CreationDate": None, "ModDate": None},
+        "png": {"Source": source, "Software": None},
     }
     for kind, path in (("pdf", pdf), ("png", png)):
         drawn = BytesIO()

@@ -10,6 +10,7 @@ import yaml
 
 from moe_core.provenance import file_sha256
 from moe_core.study import load_study
+from workflow_scripts.reference import tables_and_figures
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def store(finished, folder):
 @pytest.fixture
 def copy(finished, manifest, tmp_path):
     """The tables and figures of the study, as if they were of a real scale."""
-    for name in manifest["files_sha256"]:
+    for name in tables_and_figures(manifest["files_sha256"]):
         (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(finished.folder / "results" / name, tmp_path / "results" / name)
     configuration = manifest["configuration"]
@@ -44,7 +45,7 @@ def test_manifest_digests_what_came_out_and_counts_every_run(finished, manifest)
     study = load_study(yaml.safe_load(finished.read("config.yaml")))
     assert sum(e["runs"] for e in manifest["environments"]) == len(study.runs)
     for name, digest in manifest["files_sha256"].items():
-        assert file_sha256(finished.folder / "results" / name) == digest
+        assert file_sha256(finished.folder / name) == digest
 
 
 def test_a_smoke_run_is_no_reference(finished, manifest, copy):
@@ -64,7 +65,7 @@ def test_reference_is_the_files_of_the_manifest(finished, manifest, copy):
     assert done.returncode == 0, done.stderr
     files = [p for p in (copy / "reference").rglob("*") if p.is_file()]
     stored = {str(p.relative_to(copy / "reference")) for p in files}
-    assert stored == {"README.md", "manifest.json", *manifest["files_sha256"]}
+    assert stored == {"README.md", "manifest.json", *tables_and_figures(manifest["files_sha256"])}
 
 
 def test_results_that_changed_are_no_reference(finished, copy):
