@@ -13,6 +13,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from moe_core.devices import SLOTS
 from moe_core.dispatch.kinds import Activation
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet
@@ -245,11 +246,20 @@ class Scale(Strict):
     capacity: ScaleCapacity
 
 
+class ExecutionConfig(Strict):
+    """How jobs share the machine; no result depends on it."""
+
+    runs_per_gpu: Annotated[int, Field(ge=1, le=SLOTS)] = Field(
+        description="Runs that share a GPU; --resources gpu=N counts such shares."
+    )
+
+
 class StudyConfig(Strict):
     """The whole of config.yaml."""
 
     scale: str = Field(description="Name of one of the scales below.")
     device: Device = Field(description="Where training and timing run.")
+    execution: ExecutionConfig
     corpus: CorpusConfig
     tokenizer: TokenizerConfig
     experiments: Experiments

@@ -42,7 +42,12 @@ CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
 SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
 ALL_CORES = workflow.cores or os.cpu_count()
+# of the resource gpu, which counts shares of devices: a run takes one, a timing all of a device
 GPU = 1 if study.config.device == "cuda" else 0
+WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
+# before a command: waits for a free device, gives it to the command and holds it for it
+ON_DEVICE = f"python -m moe_core.devices --shares {WHOLE_GPU} -- " if GPU else ""
+ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
 # of a machine that benchmarks/compute.py had to itself

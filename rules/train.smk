@@ -25,7 +25,7 @@ rule train:
         tokens=subpath(input.meta, parent=True),
         folder=subpath(output.summary, parent=True),
     shell:
-        "python -m workflow_scripts.train --spec {params.spec:q} --code {params.code} "
+        "{ON_DEVICE}python -m workflow_scripts.train --spec {params.spec:q} --code {params.code} "
         "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
