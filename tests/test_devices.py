@@ -121,7 +121,8 @@ def test_several_devices_come_together(start: Jobs) -> None:
         ("sh", "-c", "env -i sleep 60 & echo $!; wait"),  # holds the file, has no environment
         (
             *(sys.executable, "-c"),  # closes the file
-            "import subprocess as s; p = s.Popen(['sleep', '60']); print(p.pid, flush=True); p.wait()",
+            "from subprocess import Popen; child = Popen(['sleep', '60']); "
+            "print(child.pid, flush=True); child.wait()",
         ),
     ],
 )
