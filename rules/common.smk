@@ -45,7 +45,8 @@ ALL_CORES = workflow.cores or os.cpu_count()
 # of the resource gpu, which counts shares of devices: a run takes one, a timing all of a device
 GPU = 1 if study.config.device == "cuda" else 0
 WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
-# before a command: waits for a free device, gives it to the command and holds it for it
+# before a command: waits for a free device and holds it for the command. A resource in its rules,
+# not a parameter: how runs share devices makes no run stale
 ON_DEVICE = f"python -m moe_core.devices --shares {WHOLE_GPU} -- " if GPU else ""
 ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # verdicts of an earlier study, to flag those that changed

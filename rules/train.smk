@@ -19,14 +19,16 @@ rule train:
         runtime=24 * 60,
         mem_mb=4000,
         gpu=GPU,
+        on_device=ON_DEVICE,
     params:
         spec=run_spec,
         code=run_code,
         tokens=subpath(input.meta, parent=True),
         folder=subpath(output.summary, parent=True),
     shell:
-        "{ON_DEVICE}python -m workflow_scripts.train --spec {params.spec:q} --code {params.code} "
-        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+        "{resources.on_device}python -m workflow_scripts.train --spec {params.spec:q} "
+        "--code {params.code} --tokens {params.tokens:q} --folder {params.folder:q} "
+        "2>&1 | tee {log:q}"
 
 
 rule ngram:
