@@ -105,9 +105,14 @@ def test_a_view_has_a_row_for_each_run_that_began_and_the_reason_of_each_failure
 
 def test_a_run_without_news_runs_while_its_own_process_does(tmp_path: Path) -> None:
     folder = tmp_path / "softk-s0-0123456789"
-    program = [sys.executable, "-c", "import time; time.sleep(60)"]
-    own = subprocess.Popen([*program, "--folder", str(folder)])
-    other = subprocess.Popen(program)
+    program = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+    own, other = (
+        subprocess.Popen([*program, *arguments], stdout=subprocess.PIPE)
+        for arguments in (["--folder", str(folder)], [])
+    )
+    for process in (own, other):
+        assert process.stdout is not None
+        process.stdout.readline()  # it has its own command line from before its first word
     try:
         found = []
         for pid in (own.pid, other.pid):
@@ -120,7 +125,7 @@ def test_a_run_without_news_runs_while_its_own_process_does(tmp_path: Path) -> N
     finally:
         for process in (own, other):
             process.kill()
-            process.wait()
+            process.communicate()
     assert found == ["running", "interrupted", "interrupted"]
 
 
