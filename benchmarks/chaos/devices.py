@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -69,9 +70,9 @@ def jobs(count: int, shares: int, killed: float, rng: random.Random) -> list[Job
     return [
         Job(
             rng.choice(kinds),
-            work_s=rng.uniform(0.02, 0.2),
-            child_s=rng.choice([0, 0, 0, 0.3]),
-            killed_after_s=rng.uniform(0, 0.15) if rng.random() < killed else None,
+            work_s=rng.uniform(0.1, 0.6),
+            child_s=rng.choice([0, 0, 1]),
+            killed_after_s=rng.uniform(0, 0.3) if rng.random() < killed else None,
             killed_at_work=rng.random() < 2 / 3,
         )
         for _ in range(count)
@@ -132,17 +133,28 @@ def free_devices(folder: Path) -> int:
     return 0
 
 
-def overhead_ms(repeats: int, folder: Path) -> float:
-    """Median of what a job takes longer than its bare command."""
+def overhead(repeats: int, folder: Path) -> dict[str, float]:
+    """Medians of what a job takes longer than its bare command: by the clock, and of CPU time."""
     os.environ |= {"CUDA_VISIBLE_DEVICES": ",".join(DEVICES), "TMPDIR": str(folder)}
-    extra = []
+    clock_ms, cpu_ms = [], []
     for _ in range(repeats):
-        marks = [time.perf_counter()]
+        took = []
         for command in (["true"], [*TAKE, "--", "true"]):
+            start, used = time.perf_counter(), cpu_s()
             subprocess.run(command, cwd=ROOT, check=True)
-            marks.append(time.perf_counter())
-        extra.append((marks[2] - marks[1]) - (marks[1] - marks[0]))
-    return statistics.median(extra) * 1e3
+            took.append((time.perf_counter() - start, cpu_s() - used))
+        clock_ms.append((took[1][0] - took[0][0]) * 1e3)
+        cpu_ms.append((took[1][1] - took[0][1]) * 1e3)
+    return {
+        "overhead_ms": statistics.median(clock_ms),
+        "overhead_cpu_ms": statistics.median(cpu_ms),
+    }
+
+
+def cpu_s() -> float:
+    """CPU seconds of the child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -172,7 +184,8 @@ def main() -> None:
             "overlaps": overlaps(spans, given.shares),
             "devices_free_at_the_end": free_devices(Path(name)),
             "seconds": seconds,
-            "overhead_ms": overhead_ms(51, Path(name)),
+            **overhead(51, Path(name)),
+            "load_average": os.getloadavg()[0],
             "cores_of_machine": os.cpu_count(),
             **{key: ran[key] for key in ("cpu", "python")},
         }
