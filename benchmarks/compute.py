@@ -51,7 +51,7 @@ from moe_core.model.transformer import build
 from moe_core.provenance import environment, write_atomic
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.study import load_study
-from moe_core.training.config import TrainingConfig
+from moe_core.training.config import HealthConfig, TrainingConfig
 from moe_core.training.loop import Trainer, measure
 from moe_core.training.process import prepare_process
 
@@ -467,6 +467,9 @@ def our_step(kind: str, precision: str, device: str) -> Callable[[], object]:
         evaluate_every=1,
         valid_tokens=1,
         test_tokens=1,
+        health=HealthConfig(
+            max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+        ),
     )
     tokens = np.random.default_rng(0).integers(0, VOCABULARY, 100_000).astype(np.uint16)
     built = build(config, torch.ones(VOCABULARY, dtype=torch.int64), seed=0)

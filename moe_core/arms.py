@@ -204,6 +204,7 @@ class Arms:
                 seed=seed,
                 device=self.config.device,
                 threads=self.scale.threads,
+                world_size=self.scale.world_size if can_be_cut(model) else 1,
                 model=model,
                 training=self.scale.training.model_copy(update=settings),
             )
@@ -212,6 +213,11 @@ class Arms:
         """Peak learning rate of an arm."""
         name = model.moe.strategy if model.moe else "dense"
         return self.scale.learning_rates.get(name, self.scale.training.learning_rate)
+
+
+def can_be_cut(model: TransformerConfig) -> bool:
+    """Whether parts of a batch can be routed apart from one another."""
+    return not model.moe or registry.declaration(model.moe.strategy)["group"] != "batch"
 
 
 def capped(experiments: Experiments, most: int | None) -> Experiments:

@@ -234,7 +234,11 @@ class Scale(Strict):
     capacity_factors: list[PositiveFloat] = Field(
         min_length=1, description="cf of the unified experiment's arms."
     )
-    threads: PositiveInt = Field(description="CPU threads of one training run.")
+    threads: PositiveInt = Field(description="CPU threads of one training process.")
+    world_size: PositiveInt = Field(
+        description="Processes that train one run, each a share of its batch, each on a GPU if "
+        "device is cuda; runs that must see the whole batch at once have one."
+    )
     audit_trials: PositiveInt = Field(description="Trials of each invariance of each audit.")
     model: ScaleModel
     training: TrainingConfig
@@ -247,8 +251,11 @@ class Scale(Strict):
 
 
 class ExecutionConfig(Strict):
-    """How jobs share the machine; no result depends on it."""
+    """How jobs are run. No result depends on it."""
 
+    checkpoint_seconds: NonNegativeFloat = Field(
+        description="Time between checkpoints of a run, besides one at each evaluation."
+    )
     runs_per_gpu: Annotated[int, Field(ge=1, le=SLOTS)] = Field(
         description="Runs that share a GPU; --resources gpu=N counts such shares."
     )

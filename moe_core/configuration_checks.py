@@ -193,6 +193,12 @@ def _check_dispatch(config: StudyConfig) -> None:
 
 
 def _check_training(key: str, scale: Scale, scopes: list[int]) -> None:
+    if scale.world_size > scale.training.batch_size:
+        raise StudyError(
+            f"{key}.world_size",
+            f"{scale.world_size} processes for {scale.training.batch_size} sequences of a batch",
+            f"lower it or raise {key}.training.batch_size",
+        )
     training = scale.training
     for name, steps in (
         ("training.steps", training.steps),

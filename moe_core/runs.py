@@ -19,6 +19,7 @@ class RunSpec(Strict):
     seed: int
     device: Device
     threads: int
+    world_size: int
     model: TransformerConfig
     training: TrainingConfig
 

@@ -17,13 +17,13 @@ rule throughput:
         runtime=60,
         mem_mb=4000,
         gpu=WHOLE_GPU,
-        on_device=ON_WHOLE_DEVICE,
+        on_devices=ON_WHOLE_DEVICE,
     params:
         spec=shape_spec,
         code=shape_code,
         tokens=subpath(input.meta, parent=True),
     shell:
-        "{resources.on_device}python -m workflow_scripts.throughput --spec {params.spec:q} "
+        "{resources.on_devices}python -m workflow_scripts.throughput --spec {params.spec:q} "
         "--threads {threads} --tokens {params.tokens:q} --out {output.throughput:q} "
         "2>&1 | tee {log:q}"
 

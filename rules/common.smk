@@ -42,12 +42,10 @@ CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
 SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
 ALL_CORES = workflow.cores or os.cpu_count()
-# of the resource gpu, which counts shares of devices: a run takes one, a timing all of a device
+CHECKPOINT_SECONDS = study.config.execution.checkpoint_seconds
+# the resource gpu counts shares of devices: a process of a run takes one, a timing all of a device
 GPU = 1 if study.config.device == "cuda" else 0
 WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
-# before a command: waits for a free device and holds it for the command. A resource in its rules,
-# not a parameter: how runs share devices makes no run stale
-ON_DEVICE = f"python -m moe_core.devices --shares {WHOLE_GPU} -- " if GPU else ""
 ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
@@ -101,6 +99,22 @@ def run_code(wildcards):
     """Digest of the code that a run depends on."""
     model = of_this_study(study.runs, wildcards.run).model
     return script_code("train", *strategies_of(model))
+
+
+def on_devices(wildcards):
+    """Waits for a device for each process of a run, and holds them for it; nothing on a CPU.
+
+    A resource, not a parameter: how runs share devices makes no run stale.
+    """
+    count = of_this_study(study.runs, wildcards.run).world_size
+    take = f"python -m moe_core.devices --shares {WHOLE_GPU} --count {count} -- "
+    return take if GPU else ""
+
+
+def run_threads(wildcards):
+    """CPU threads of all processes of a run."""
+    run = of_this_study(study.runs, wildcards.run)
+    return run.threads * run.world_size
 
 
 def shape_spec(wildcards):

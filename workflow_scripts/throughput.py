@@ -7,7 +7,7 @@ from moe_core.corpus.batches import open_corpus
 from moe_core.model.transformer import build
 from moe_core.provenance import environment, write_atomic
 from moe_core.runs import ShapeSpec, shape_id
-from moe_core.training.config import TrainingConfig
+from moe_core.training.config import HealthConfig, TrainingConfig
 from moe_core.training.loop import Trainer
 from moe_core.training.process import prepare_process
 from moe_core.training.throughput import measure_throughput
@@ -43,6 +43,9 @@ def main() -> None:
         evaluate_every=steps,
         valid_tokens=1,
         test_tokens=1,
+        health=HealthConfig(
+            max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+        ),
     )
     corpus = open_corpus(given.tokens)
     trainer = Trainer(

@@ -13,6 +13,7 @@ from moe_core.model.config import MoEConfig
 from moe_core.model.experts import Experts
 from moe_core.routing import registry
 from moe_core.routing.capacity import limit_capacity
+from moe_core.routing.draws import Draws
 from moe_core.routing.routing import Routing
 from moe_core.routing.scores import build_router
 from moe_core.routing.slots import slots_per_expert
@@ -103,12 +104,12 @@ class MoELayer(nn.Module):
         position_T: Tensor,
         sequence: int,
         mode: Mode = TRAINING,
-        generator: torch.Generator | None = None,
+        draws: Draws | None = None,
     ) -> tuple[Tensor, list[RoutedLayer]]:
         """y_TD and what each step decided.
 
-        sequence: tokens of one, so that T is a multiple. generator: draws noise and jitter while
-        the module is in training mode, and the ``random`` drop policy in any.
+        sequence: tokens of one, so that T is a multiple. draws: of noise and jitter while the
+        module is in training mode, and of the ``random`` drop policy in any.
         """
         parts = [] if self.shared is None else [self.shared(x_TD)]
         decisions = []
@@ -117,7 +118,7 @@ class MoELayer(nn.Module):
             if step:
                 x_TD = x_TD + parts[-1]
             routing, logits_TE, context = self._route(
-                step, x_TD, token_id_T, position_T, group_size, mode, generator
+                step, x_TD, token_id_T, position_T, group_size, mode, draws
             )
             parts.append(dispatch(x_TD, routing, self.experts.weights(), self.backend))
             decisions.append(RoutedLayer(routing, logits_TE, context, sequence))
@@ -131,12 +132,12 @@ class MoELayer(nn.Module):
         position_T: Tensor,
         group_size: int,
         mode: Mode,
-        generator: torch.Generator | None,
+        draws: Draws | None,
     ) -> tuple[Routing, Tensor | None, RouteContext]:
         config, strategy = self.config, self.strategy
-        noise = generator if self.training else None
+        noise = draws if self.training else None
         if config.jitter and noise is not None:
-            draw_TD = torch.rand(x_TD.shape, generator=noise).to(x_TD)
+            draw_TD = noise.uniform(*x_TD.shape).to(x_TD)
             x_TD = x_TD * (1 + config.jitter * (2 * draw_TD - 1))
         logits_TE = self.routers[step](x_TD) if len(self.routers) else None
         context = RouteContext(
@@ -158,6 +159,10 @@ class MoELayer(nn.Module):
         fills = strategy.fills_capacity and rule is strategy.route
         if not (fills or strategy.steers_k or mode.dropless):
             routing = limit_capacity(
-                routing, context.capacity, group_size, config.drop_policy, generator
+                routing,
+                context.capacity,
+                group_size,
+                config.drop_policy,
+                draws.generator if draws else None,
             )
         return routing, logits_TE, context

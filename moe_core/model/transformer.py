@@ -12,6 +12,7 @@ from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import TRAINING, Mode, MoELayer
 from moe_core.random_streams import stream
 from moe_core.routing import registry
+from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer
 
 SHORT = 512  # tokens
@@ -115,7 +116,7 @@ class Block(nn.Module):
         position_S: Tensor,
         rotation: tuple[Tensor, Tensor],
         mode: Mode,
-        generator: torch.Generator | None,
+        draws: Draws | None,
         cache: KVCache | None,
     ) -> tuple[Tensor, list[RoutedLayer]]:
         x_BSD = x_BSD + self.attention(self.attention_norm(x_BSD), rotation, cache)
@@ -124,7 +125,7 @@ class Block(nn.Module):
             return x_BSD + self.ffn(x_TD).view_as(x_BSD), []
         batch, size = token_id_BS.shape
         y_TD, routed = self.ffn(
-            x_TD, token_id_BS.flatten(), position_S.repeat(batch), size, mode, generator
+            x_TD, token_id_BS.flatten(), position_S.repeat(batch), size, mode, draws
         )
         return x_BSD + y_TD.view_as(x_BSD), routed
 
@@ -155,10 +156,10 @@ class Transformer(nn.Module):
         self,
         token_id_BS: Tensor,
         mode: Mode = TRAINING,
-        generator: torch.Generator | None = None,
+        draws: Draws | None = None,
         cache: KVCache | None = None,
     ) -> tuple[Tensor, list[RoutedLayer]]:
-        """generator: draws for noise and the ``random`` drop policy.
+        """draws: for noise and the ``random`` drop policy.
 
         cache: continue the tokens that it holds, and append these.
         """
@@ -170,7 +171,7 @@ class Transformer(nn.Module):
         rotation = rotary_angles(position_S, dim // heads)
         decisions: list[RoutedLayer] = []
         for block in self.blocks:
-            x_BSD, routed = block(x_BSD, token_id_BS, position_S, rotation, mode, generator, cache)
+            x_BSD, routed = block(x_BSD, token_id_BS, position_S, rotation, mode, draws, cache)
             decisions += routed
         return self.head(self.norm(x_BSD)), decisions
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
 from torch import Tensor
 
+from moe_core.routing.draws import Draws
 from moe_core.routing.routing import Routing
 
 State = dict[str, Tensor]
@@ -32,7 +32,7 @@ class RouteContext:
     top_k: int
     capacity: int
     table_VK: Tensor | None = None
-    noise: torch.Generator | None = None
+    noise: Draws | None = None
     noise_logits_TE: Tensor | None = None
     state: State = field(default_factory=dict)
 

@@ -11,6 +11,21 @@ Precision = Literal["fp32", "bf16"]
 Device = Literal["cpu", "cuda"]
 
 
+class HealthConfig(Strict):
+    """When a run ends as failed instead of going on."""
+
+    max_loss_over_uniform: PositiveFloat = Field(
+        description="Nats above those of a uniform guess that training or validation may lose."
+    )
+    max_router_logsumexp: PositiveFloat = Field(
+        description="Largest root mean square of logsumexp over a router's logits."
+    )
+    dead_expert_evaluations: PositiveInt | None = Field(
+        description="End a run with a dead expert at so many evaluations in a row; null to tell it "
+        "only, for a collapse is a result."
+    )
+
+
 class TrainingConfig(Strict):
     """Optimisation of one run."""
 
@@ -38,6 +53,7 @@ class TrainingConfig(Strict):
     evaluate_every: PositiveInt = Field(description="Steps between evaluations on valid.")
     valid_tokens: PositiveInt = Field(description="Tokens of valid read at each evaluation.")
     test_tokens: PositiveInt = Field(description="Tokens of test read at the end.")
+    health: HealthConfig
 
 
 class ThroughputConfig(Strict):

@@ -25,6 +25,7 @@ from moe_core.measure.metrics import (
 from moe_core.model.moe_layer import Mode
 from moe_core.model.transformer import Transformer
 from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer
 
 
@@ -140,7 +141,7 @@ def evaluate(
     batch_size: int,
     precision: AbstractContextManager[object],
     mode: Mode,
-    drop_stream: torch.Generator | None = None,
+    draws: Draws | None = None,
 ) -> Reading:
     """One pass over the windows. Draws nothing from the streams of training."""
     device = next(model.parameters()).device
@@ -157,7 +158,7 @@ def evaluate(
         rows = slice(start, start + batch_size)
         inputs = windows.inputs_NS[rows].to(device)
         with precision:
-            logits_BSV, routed = model(inputs, mode, drop_stream)
+            logits_BSV, routed = model(inputs, mode, draws)
         targets = windows.targets_NS[rows].flatten().to(device)
         loss_T = F.cross_entropy(logits_BSV.flatten(0, 1).float(), targets, reduction="none")
         story_T = windows.story_NS[rows].flatten()
@@ -168,7 +169,8 @@ def evaluate(
     model.train()
     nats, counted = float(nats_N.sum()), int((windows.story_NS >= 0).sum())
     loss = nats / counted
-    quality = Quality(loss, float(np.exp(loss)), bits_per_byte(nats, windows.bytes))
+    with np.errstate(over="ignore"):  # of a run that diverged
+        quality = Quality(loss, float(np.exp(loss)), bits_per_byte(nats, windows.bytes))
     if not tallies:
         return Reading(quality, nats_N.numpy(), None, None, None)
     return Reading(

@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,10 +20,14 @@ from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
 from moe_core.routing import registry
 from moe_core.routing.balance import switch_loss, update_bias, z_loss
+from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer, Strategy
 from moe_core.training.config import Precision, TrainingConfig
 from moe_core.training.evaluation import Reading, evaluate
+from moe_core.training.health import SickRun, check_health
 from moe_core.training.optimiser import ClippedAdamW
+from moe_core.training.ranks import ALONE, Ranks
+from moe_core.training.shards import detached, largest_cut, shard_rows, whole_batch
 
 
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
@@ -76,21 +80,38 @@ def on_device(ids: Tensor, device: str) -> Tensor:
 
 
 class Trainer:
-    """A model with its optimiser; ``step`` makes one update and returns the task loss."""
+    """A model with its optimiser; ``step`` makes one update and returns the task loss.
+
+    micro_batches: parts of a batch (or of a rank's share of it) that go through the model one after
+    the other, for less memory and the same update but for rounding. Raises SickRun if the strategy
+    must see the whole batch at once, or the batch is too small for so many parts.
+    """
 
     def __init__(
-        self, model: Transformer, tokens: np.ndarray, config: TrainingConfig, seed: int, device: str
+        self,
+        model: Transformer,
+        tokens: np.ndarray,
+        config: TrainingConfig,
+        seed: int,
+        device: str,
+        micro_batches: int = 1,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model, self.config, self.seed, self.device = model.to(device), config, seed, device
-        self.tokens = tokens
+        self.tokens, self.micro_batches, self.ranks = tokens, micro_batches, ranks
         self.optimiser = ClippedAdamW(self.model, config.weight_decay, config.grad_clip)
         self.precision = precision_context(config.precision, device)
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
         self.router_parameters = [p for n, p in model.named_parameters() if "router" in n]
         moe = model.config.moe
         self.strategy = registry.load(moe.strategy) if moe else None
+        shards = micro_batches * ranks.size
+        if shards > largest_cut(model.config, config.batch_size):
+            raise StudyError("training", f"a batch of this run cannot be cut into {shards} parts")
+        self.shards = shard_rows(config.batch_size, shards)
         self.layers: list[RoutedLayer] = []
         self.clipped_by = torch.ones(())
+        self.restored_norm: float | None = None  # of routers, until there are gradients again
         # first step whose gradient was not finite and its loss, -1 for none
         self.broke_at = torch.tensor([-1.0, 0.0], device=device)
         for layer in model.moe_layers():
@@ -100,7 +121,7 @@ class Trainer:
         """One optimiser step on the batch of this step.
 
         Does not wait for a GPU: there a gradient that is not finite, whose update is left out, is
-        told by ``check`` only. On a CPU raises StudyError at once.
+        told by ``check`` only. On a CPU raises SickRun at once.
         """
         config = self.config
         inputs, targets = (
@@ -109,18 +130,9 @@ class Trainer:
                 self.tokens, config.batch_size, config.seq_len, self.seed, step
             )
         )
-        drop_stream = stream(self.seed, "drops", step)
-        with self.precision:
-            logits_BSV, self.layers = self.forward(inputs, generator=drop_stream)
-        task_loss = F.cross_entropy(logits_BSV.flatten(0, 1).float(), targets.flatten())
-        loss = task_loss
-        if self.strategy is not None:
-            weight = {"switch": config.switch_coef, "z": config.z_coef, "own": 1.0}
-            terms = auxiliary_losses(self.strategy, self.layers, config.balance_sequences)
-            loss = loss + sum(weight[name] * term for name, term in terms.items())
         self.optimiser.zero_grad()
-        loss.backward()
-        task_loss = task_loss.detach()
+        self.restored_norm = None
+        task_loss = self._backward(inputs, targets, step)
         norm, self.clipped_by = self.optimiser.step(learning_rate_at(step, config))
         first = (self.broke_at[0] < 0) & ~norm.isfinite()
         broke = torch.stack([torch.full_like(task_loss, step), task_loss])
@@ -130,19 +142,78 @@ class Trainer:
         self._update_states()
         return task_loss
 
+    def _backward(self, inputs: Tensor, targets: Tensor, step: int) -> Tensor:
+        """Gradients of the batch's loss, added up over its shards; the task loss."""
+        if len(self.shards) == 1:
+            logits_BSV, self.layers = self._pass(inputs, self.shards[0], step)
+            task_loss = F.cross_entropy(logits_BSV.flatten(0, 1).float(), targets.flatten())
+            (task_loss + self._auxiliary(self.layers)).backward()
+            return task_loss.detach()
+        mine = self.shards[self.ranks.rank * self.micro_batches :][: self.micro_batches]
+        once = [self._pass(inputs, mine[0], step)] if len(mine) == 1 else []
+        with torch.no_grad():  # what the whole batch decides, before any gradient
+            decided = [layers for _, layers in once] or [
+                self._pass(inputs, rows, step)[1] for rows in mine
+            ]
+        shards = self.ranks.gather([detached(layers) for layers in decided])
+        self.layers = whole_batch(shards)
+        sums = torch.zeros((), device=self.device)
+        for place, rows in enumerate(mine, start=self.ranks.rank * self.micro_batches):
+            logits_BSV, layers = once.pop() if once else self._pass(inputs, rows, step)
+            loss_sum = F.cross_entropy(
+                logits_BSV.flatten(0, 1).float(), targets[rows].flatten(), reduction="sum"
+            )
+            whole = whole_batch([*shards[:place], layers, *shards[place + 1 :]])
+            (loss_sum / targets.numel() + self._auxiliary(whole)).backward()
+            sums += loss_sum.detach()
+        self.ranks.add_up([*self.optimiser.gradients(), sums])
+        return sums / targets.numel()
+
+    def _pass(self, inputs: Tensor, rows: slice, step: int) -> tuple[Tensor, list[RoutedLayer]]:
+        """Logits and decisions for some sequences of a batch."""
+        size = self.config.seq_len
+        draws = Draws(stream(self.seed, "drops", step), rows.start * size, inputs.numel())
+        with self.precision:
+            return self.forward(inputs[rows], draws=draws)
+
+    def _auxiliary(self, layers: list[RoutedLayer]) -> Tensor | float:
+        """The weighted terms that the strategy is trained with besides the task."""
+        config = self.config
+        if self.strategy is None:
+            return 0.0
+        weight = {"switch": config.switch_coef, "z": config.z_coef, "own": 1.0}
+        terms = auxiliary_losses(self.strategy, layers, config.balance_sequences)
+        return sum((weight[name] * term for name, term in terms.items()), 0.0)
+
     def check(self) -> None:
-        """Raises StudyError if the gradient of any step was not finite."""
+        """Raises SickRun if the gradient of any step was not finite."""
         step, loss = self.broke_at.tolist()
         if step >= 0:
-            raise StudyError(
-                "training",
-                f"the gradient is not finite at step {step:.0f} (loss {loss})",
-                "lower training.learning_rate",
-            )
+            detail = f"loss {loss:.4g}; lower training.learning_rate"
+            raise SickRun(int(step), "non-finite gradient", detail)
 
     def router_grad_norm(self) -> float:
         """Norm of the last gradient of the routers, before clipping; 0 without any."""
+        if self.restored_norm is not None:
+            return self.restored_norm
         return float(gradient_norm(self.router_parameters) / self.clipped_by)
+
+    def tensors(self, with_optimiser: bool = True) -> dict[str, Tensor]:
+        """All that the next step depends on: weights, thresholds, biases, the optimiser's state."""
+        found = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self.model.config.tied_head:
+            del found["model.head.weight"]  # the same tensor as the embedding
+        norm = torch.tensor(self.router_grad_norm(), dtype=torch.float64)
+        own = self.optimiser.tensors(self.model) if with_optimiser else {}
+        return found | own | {"router_grad_norm": norm}
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Continue from what ``tensors`` gave."""
+        own = self.tensors(with_optimiser="updates" in tensors)
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])
+        self.restored_norm = float(tensors["router_grad_norm"])
 
     def _update_states(self) -> None:
         """Move what layers carry from step to step by what they decided in this one."""
@@ -156,42 +227,92 @@ class Trainer:
             self.strategy.update(self.layers)
 
 
+@dataclass
+class Progress:
+    """How far a run is.
+
+    step: optimiser steps made. losses: task losses of those since the last evaluation. rows: of
+    metrics, one an evaluation. choices: choices_LTE of the first batch of ``valid`` at each, none
+    if dense.
+    """
+
+    step: int = 0
+    losses: list[Tensor] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    choices: list[Tensor] = field(default_factory=list)
+
+    def evaluation_due(self, config: TrainingConfig) -> bool:
+        """Whether the model of this step is to be read on ``valid`` and was not yet."""
+        measured = self.rows[-1]["step"] if self.rows else 0
+        at_one = self.step % config.evaluate_every == 0 or self.step == config.steps
+        return at_one and self.step > measured
+
+
+class Keeping(Protocol):
+    """Who is told how a run goes on, and may stop it between steps by raising."""
+
+    def after_step(self, trainer: Trainer, progress: Progress) -> None: ...
+    def after_evaluation(self, trainer: Trainer, progress: Progress) -> None: ...
+    def measuring(self, trainer: Trainer, progress: Progress) -> AbstractContextManager[None]: ...
+
+
 def train(
     trainer: Trainer,
     valid: EvaluationWindows,
     report: Callable[[dict[str, Any], float], None],
-) -> list[Tensor]:
-    """All steps; ``report`` gets a row of metrics, and tokens/s, at each evaluation.
+    progress: Progress | None = None,
+    keeper: Keeping | None = None,
+) -> Progress:
+    """All steps that are left; ``report`` gets a row of metrics, and tokens/s, at each evaluation.
 
-    Returns the choices_LTE of the first batch of ``valid`` at each evaluation, none if dense.
     The rate is for the eye of a person who waits, evaluation excluded; the bench measures it
-    apart. Evaluations happen every ``evaluate_every`` steps and after the last.
+    apart. Evaluations happen every ``evaluate_every`` steps and after the last. Raises SickRun
+    where going on is of no use.
     """
+    config, progress = trainer.config, progress or Progress()
+    since, since_step = time.perf_counter(), progress.step
+    while True:
+        if progress.evaluation_due(config):
+            trainer.check()
+            steps = progress.step - since_step
+            rate = steps * config.batch_size * config.seq_len / (time.perf_counter() - since)
+            with keeper.measuring(trainer, progress) if keeper else nullcontext():
+                row, choices_LTE = evaluation_row(trainer, valid, progress)
+            check_health(
+                [*progress.rows, row],
+                trainer.model.head.out_features,
+                config.warmup_steps,
+                config.health,
+            )
+            progress.rows.append(row)
+            progress.choices += [] if choices_LTE is None else [choices_LTE]
+            progress.losses = []
+            report(row, rate)
+            if keeper:
+                keeper.after_evaluation(trainer, progress)
+            since, since_step = time.perf_counter(), progress.step
+        if progress.step == config.steps:
+            return progress
+        progress.losses.append(trainer.step(progress.step))
+        progress.step += 1
+        if keeper:
+            keeper.after_step(trainer, progress)
+
+
+def evaluation_row(
+    trainer: Trainer, valid: EvaluationWindows, progress: Progress
+) -> tuple[dict[str, Any], Tensor | None]:
+    """Metrics of the model as it is, and what its routers chose in the first batch."""
     config = trainer.config
-    losses: list[Tensor] = []
-    choices: list[Tensor] = []
-    since = time.perf_counter()
-    for step in range(config.steps):
-        losses.append(trainer.step(step))
-        done = step + 1
-        if done % config.evaluate_every and done != config.steps:
-            continue
-        trainer.check()
-        train_loss = float(torch.stack(losses).mean())
-        rate = len(losses) * config.batch_size * config.seq_len / (time.perf_counter() - since)
-        row = {
-            "step": done,
-            "train_tokens": done * config.batch_size * config.seq_len,
-            "learning_rate": learning_rate_at(step, config),
-            "train_loss": train_loss,
-            "router_grad_norm": trainer.router_grad_norm(),
-        }
-        measured = measure(trainer, valid)
-        if measured.limited.choices_LTE is not None:
-            choices.append(measured.limited.choices_LTE)
-        report(row | measured.measures, rate)
-        losses, since = [], time.perf_counter()
-    return choices
+    row = {
+        "step": progress.step,
+        "train_tokens": progress.step * config.batch_size * config.seq_len,
+        "learning_rate": learning_rate_at(progress.step - 1, config),
+        "train_loss": float(torch.stack(progress.losses).mean()),
+        "router_grad_norm": trainer.router_grad_norm(),
+    }
+    measured = measure(trainer, valid)
+    return row | measured.measures, measured.limited.choices_LTE
 
 
 @dataclass(frozen=True)
@@ -224,7 +345,7 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
             trainer.config.batch_size,
             trainer.precision,
             mode,
-            stream(trainer.seed, "evaluation drops"),
+            Draws(stream(trainer.seed, "evaluation drops")),
         )
 
     causal = read(CAUSAL)

@@ -34,13 +34,26 @@ class ClippedAdamW:
         for parameter in self.first:
             parameter.grad = None
 
+    def gradients(self) -> list[Tensor]:
+        """Those that the last backward pass made."""
+        return [p.grad for p in self.first if p.grad is not None]
+
+    def tensors(self, model: nn.Module) -> dict[str, Tensor]:
+        """Its state by names of the model's parameters."""
+        named = [(name, p) for name, p in model.named_parameters() if p in self.first]
+        return {
+            **{f"first.{name}": self.first[p] for name, p in named},
+            **{f"second.{name}": self.second[p] for name, p in named},
+            "updates": self.updates,
+        }
+
     @torch.no_grad()
     def step(self, learning_rate: float) -> tuple[Tensor, Tensor]:
         """One update; the norm of all gradients before clipping, and the factor that clipped them.
 
         Gradients are left clipped.
         """
-        gradients = [p.grad for p in self.first if p.grad is not None]
+        gradients = self.gradients()
         norm = torch.stack(torch._foreach_norm(gradients)).norm()
         # as clip_grad_norm_ has it
         divisor = ((norm + 1e-6) / self.grad_clip).clamp(min=1.0)

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ from moe_core.measure.specialisation import specialisation
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
 from moe_core.training.config import Device, TrainingConfig
-from moe_core.training.loop import Measured, Trainer, measure, train
+from moe_core.training.keeper import Keeper
+from moe_core.training.loop import Measured, Progress, Trainer, measure, train
+from moe_core.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,13 @@ def train_run(
     seed: int,
     device: Device,
     corpus: TokenCorpus,
+    keeper: Keeper | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainedRun:
     """Train and measure; a line of progress on standard error at each evaluation.
 
-    Raises StudyError where a split is too small or the gradient is not finite.
+    keeper: continues where it left the run, and saves it. Raises StudyError where a split is too
+    small, SickRun where the run cannot be finished, Terminated where the keeper was asked to stop.
     """
     # both, before any step: a split that is too small should not cost a training
     valid, test = (
@@ -50,20 +56,22 @@ def train_run(
         for split, limit in (("valid", training.valid_tokens), ("test", training.test_tokens))
     )
     trainer = Trainer(
-        build(model, corpus.counts_V, seed), corpus.splits["train"].tokens, training, seed, device
+        build(model, corpus.counts_V, seed),
+        corpus.splits["train"].tokens,
+        training,
+        seed,
+        device,
+        keeper.parts if keeper else 1,
+        ranks,
     )
-    rows: list[dict[str, Any]] = []
-    show = progress(name, training.steps)
-
-    def report(row: dict[str, Any], rate: float) -> None:
-        rows.append(row)
-        show(row, rate)
-
-    choices = train(trainer, valid, report)
-    measured = measure(trainer, test)
+    start = keeper.resume(trainer) if keeper else Progress()
+    show = progress_line(name, training.steps, start.step) if ranks.first else nothing
+    done = train(trainer, valid, show, start, keeper)
+    with keeper.measuring(trainer, done) if keeper else nullcontext():
+        measured = measure(trainer, test)
     return TrainedRun(
         trainer.model,
-        with_saturation(rows, choices),
+        with_saturation(done.rows, done.choices),
         measured.measures | specialised(measured) | {"stories": test.stories, "bytes": test.bytes},
         {
             "story": np.arange(test.stories),
@@ -102,13 +110,19 @@ def specialised(measured: Measured) -> dict[str, Any]:
     }
 
 
-def progress(name: str, steps: int) -> Callable[[dict[str, Any], float], None]:
+def nothing(row: dict[str, Any], rate: float) -> None:
+    """Of several ranks one reports."""
+
+
+def progress_line(
+    name: str, steps: int, first_step: int
+) -> Callable[[dict[str, Any], float], None]:
     """A function that prints how far a run is, what it reads and how long it will take."""
     started = time.perf_counter()
 
     def show(row: dict[str, Any], rate: float) -> None:
-        done = row["step"] / steps
-        left = (time.perf_counter() - started) * (1 - done) / done
+        made = row["step"] - first_step
+        left = (time.perf_counter() - started) * (steps - row["step"]) / max(1, made)
         print(
             f"{name}  step {row['step']}/{steps}  train {row['train_loss']:.3f}  "
             f"valid {row['bits_per_byte']:.3f} bits/byte  {rate:,.0f} tokens/s  {left:.0f} s left",

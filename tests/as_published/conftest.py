@@ -12,7 +12,7 @@ from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing
 from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RouteContext, Rule
-from moe_core.training.config import TrainingConfig
+from moe_core.training.config import HealthConfig, TrainingConfig
 from moe_core.training.loop import Trainer
 from tests.conftest import moe_of
 
@@ -112,6 +112,9 @@ def training_config(**changes: Any) -> TrainingConfig:
         "evaluate_every": 4,
         "valid_tokens": WINDOW * WINDOWS,
         "test_tokens": WINDOW * WINDOWS,
+        "health": HealthConfig(
+            max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+        ),
     }
     return TrainingConfig(**quick | changes)
 

@@ -12,7 +12,7 @@ from moe_core.audits.audit import AuditRow, audit
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
 from moe_core.routing.drop_policy import DropPolicy
-from moe_core.training.config import TrainingConfig
+from moe_core.training.config import HealthConfig, TrainingConfig
 from moe_core.training.loop import Trainer
 from tests.conftest import moe_of
 
@@ -36,6 +36,9 @@ TRAINING = TrainingConfig(
     evaluate_every=3,
     valid_tokens=320,
     test_tokens=320,
+    health=HealthConfig(
+        max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+    ),
 )
 
 

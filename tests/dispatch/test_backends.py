@@ -18,6 +18,7 @@ from moe_core.model.moe_layer import MoELayer
 from moe_core.random_streams import stream
 from moe_core.routing import registry
 from moe_core.routing.capacity import limit_capacity
+from moe_core.routing.draws import Draws
 from moe_core.routing.routing import Routing, from_token_choice
 from tests.conftest import legal_k, moe_of
 from tests.dispatch.conftest import D, routings, weights_of
@@ -161,7 +162,7 @@ def test_every_strategy_through_every_backend(name: str, capacity_factor: float)
     for backend in BACKENDS:
         layer.backend = backend
         layer.zero_grad()
-        y_TD, _ = layer(x_TD, id_T, position_T, sequence, generator=stream(0, "drops"))
+        y_TD, _ = layer(x_TD, id_T, position_T, sequence, draws=Draws(stream(0, "drops")))
         y_TD.square().sum().backward()
         found[backend] = [y_TD, *(p.grad for p in layer.parameters() if p.grad is not None)]
     for backend in found:

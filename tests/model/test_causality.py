@@ -9,6 +9,7 @@ from moe_core.model.config import DropPolicy, TransformerConfig
 from moe_core.model.moe_layer import CAUSAL, DROPLESS, TRAINING, Mode
 from moe_core.model.transformer import Transformer, build
 from moe_core.routing import registry
+from moe_core.routing.draws import Draws
 from tests.conftest import HONEST, moe_of
 
 B, S, V = 4, 16, 30
@@ -47,7 +48,7 @@ def model_for(
 @torch.no_grad()
 def logits(model: Transformer, token_id_BS: Tensor, mode: Mode) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    return model(token_id_BS, mode, generator)[0]
+    return model(token_id_BS, mode, Draws(generator))[0]
 
 
 def tokens_of(seed: int) -> Tensor:

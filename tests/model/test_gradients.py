@@ -12,6 +12,7 @@ from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
 from moe_core.routing import registry
 from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing.draws import Draws
 from moe_core.routing.router_net import ROUTER_NETS, RouterNet
 from moe_core.routing.strategy import RoutedLayer
 from moe_core.training.loop import auxiliary_losses
@@ -43,7 +44,7 @@ def task_loss(model: Transformer) -> tuple[Tensor, list[RoutedLayer]]:
     """With the noise of training."""
     draw = torch.Generator().manual_seed(0)
     token_id_BS = torch.randint(V, (4, S + 1), generator=draw)
-    logits_BSV, layers = model(token_id_BS[:, :-1], generator=draw)
+    logits_BSV, layers = model(token_id_BS[:, :-1], draws=Draws(draw))
     return cross_entropy(logits_BSV.flatten(0, 1), token_id_BS[:, 1:].flatten()), layers
 
 

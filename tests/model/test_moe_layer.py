@@ -13,6 +13,7 @@ from moe_core.model.config import Activation
 from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import CAUSAL, DROPLESS, TRAINING, Mode, MoELayer
 from moe_core.routing import registry
+from moe_core.routing.draws import Draws
 from moe_core.routing.router_net import ROUTER_NETS, RouterNet
 from moe_core.routing.slots import slots_per_expert
 from tests.conftest import HONEST, legal_k, moe_of
@@ -392,7 +393,7 @@ def ratio_seen(layer: MoELayer, generator: torch.Generator | None) -> Tensor:
     spy = Spy(layer.routers[0])
     layer.routers[0] = spy
     x_TD, token_id_T, position_T = batch()
-    layer(x_TD, token_id_T, position_T, S, generator=generator)
+    layer(x_TD, token_id_T, position_T, S, draws=generator and Draws(generator))
     layer.routers[0] = spy.router
     return spy.seen[-1] / x_TD.detach()
 
@@ -409,20 +410,22 @@ def test_jitter_scales_the_router_input_alone_by_a_uniform_factor() -> None:
     # experts read the tokens as they are: with all weights on all experts nothing else differs
     with torch.no_grad():
         layer.routers[0].weight_ED.zero_()
-    jittered, plain = (layer(*batch(), S, generator=g)[0] for g in (torch.Generator(), None))
+    jittered, plain = (
+        layer(*batch(), S, draws=g and Draws(g))[0] for g in (torch.Generator(), None)
+    )
     assert torch.equal(jittered, plain)
 
 
 def test_jitter_and_noise_belong_to_training() -> None:
     for name in ("softk", "noisy_topk", "gshard"):
         layer = layer_for(name, 2, jitter=0.2)
-        trained, other = (layer(*batch(), S, generator=draw(s))[0] for s in (0, 1))
+        trained, other = (layer(*batch(), S, draws=Draws(draw(s)))[0] for s in (0, 1))
         assert not torch.equal(trained, other)
         without = layer(*batch(), S)[0]
         assert (ratio_seen(layer, None) == 1).all()
         layer.eval()
         assert (ratio_seen(layer, draw(0)) == 1).all()
-        assert torch.equal(layer(*batch(), S, generator=draw(0))[0], without)
+        assert torch.equal(layer(*batch(), S, draws=Draws(draw(0)))[0], without)
 
 
 def draw(seed: int) -> torch.Generator:

@@ -22,6 +22,7 @@ from moe_core.model.transformer import (
     short_attention,
 )
 from moe_core.routing import registry
+from moe_core.routing.draws import Draws
 from moe_core.routing.router_net import ROUTER_NETS, RouterNet
 from tests.conftest import HONEST, moe_of
 
@@ -113,7 +114,7 @@ def test_steps_of_a_chain_start_from_routers_of_their_own() -> None:
 def test_noise_starts_with_one_scale_everywhere(net: RouterNet) -> None:
     """softplus(0) = ln 2, whatever the token (arXiv 1701.06538, appendix A)."""
     model = build(config_for("noisy_topk", moe={"router": net}), COUNTS_V, 0)
-    for layer in model(torch.arange(32).view(2, 16), generator=torch.Generator())[1]:
+    for layer in model(torch.arange(32).view(2, 16), draws=Draws(torch.Generator()))[1]:
         assert layer.context.noise_logits_TE is not None
         assert layer.context.noise_logits_TE.shape == (32, 8)
         assert not layer.context.noise_logits_TE.any()
@@ -254,7 +255,7 @@ def test_random_drops_come_from_the_generator_that_was_handed_in() -> None:
 
     def logits(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return model(torch.arange(32).view(2, 16), generator=generator)[0]
+        return model(torch.arange(32).view(2, 16), draws=Draws(generator))[0]
 
     assert torch.equal(logits(0), logits(0))
     assert not torch.equal(logits(0), logits(1))

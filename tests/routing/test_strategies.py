@@ -12,6 +12,7 @@ from moe_core.dispatch.dispatch import dispatch
 from moe_core.measure.metrics import load_cv
 from moe_core.model.experts import Experts
 from moe_core.routing import registry
+from moe_core.routing.draws import Draws
 from moe_core.routing.routing import Routing
 from moe_core.routing.slots import slots_per_expert
 from tests.conftest import HONEST
@@ -136,7 +137,7 @@ def test_noise_of_a_learned_scale_moves_the_logits_before_the_choice() -> None:
         "noisy_topk",
         logits_TE,
         3,
-        noise=torch.Generator().manual_seed(7),
+        noise=Draws(torch.Generator().manual_seed(7)),
         noise_logits_TE=scale_TE,
     )
     draw_TE = torch.randn(64, E, generator=torch.Generator().manual_seed(7)).double()
@@ -161,7 +162,7 @@ def test_gshard_uses_the_second_expert_with_twice_its_weight_as_probability(seco
     tokens = 20_000
     logits_TE = torch.full((tokens, E), -9.0)
     logits_TE[:, 5], logits_TE[:, 2] = math.log(1 - second + 1e-6), math.log(second)
-    routing = route("gshard", logits_TE, 2, noise=torch.Generator().manual_seed(3))
+    routing = route("gshard", logits_TE, 2, noise=Draws(torch.Generator().manual_seed(3)))
     load_E = routing.load_E().tolist()
     expected = min(1.0, 2 * second)
     error = math.sqrt(expected * (1 - expected) / tokens)
@@ -176,7 +177,9 @@ def test_gshard_uses_the_second_expert_with_twice_its_weight_as_probability(seco
 def test_gshard_draws_for_each_token_apart() -> None:
     logits_TE = logits_of(0, 4000)
     used = [
-        route("gshard", logits_TE, 2, noise=torch.Generator().manual_seed(s)).kept_per_token_T()
+        route(
+            "gshard", logits_TE, 2, noise=Draws(torch.Generator().manual_seed(s))
+        ).kept_per_token_T()
         for s in (0, 0, 1)
     ]
     assert torch.equal(used[0], used[1])

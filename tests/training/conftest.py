@@ -8,7 +8,7 @@ import torch
 from moe_core.corpus.batches import EvaluationWindows, TokenSplit, evaluation_windows
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer, build
-from moe_core.training.config import TrainingConfig
+from moe_core.training.config import HealthConfig, TrainingConfig
 from moe_core.training.loop import Trainer
 from tests.conftest import moe_of
 
@@ -78,6 +78,9 @@ def config_of() -> Callable[..., TrainingConfig]:
             "evaluate_every": 5,
             "valid_tokens": 320,
             "test_tokens": 320,
+            "health": HealthConfig(
+                max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+            ),
         }
         return TrainingConfig(**defaults | changes)
 
@@ -91,9 +94,13 @@ def trainer_of(
     """A trainer of a tiny model; ``moe`` goes to the model, other keywords to the training."""
 
     def make(
-        strategy: str | None, seed: int = 0, moe: dict[str, Any] | None = None, **changes: Any
+        strategy: str | None,
+        seed: int = 0,
+        moe: dict[str, Any] | None = None,
+        micro_batches: int = 1,
+        **changes: Any,
     ) -> Trainer:
         model = model_of(strategy, seed, **(moe or {}))
-        return Trainer(model, TRAIN.tokens, config_of(**changes), seed, "cpu")
+        return Trainer(model, TRAIN.tokens, config_of(**changes), seed, "cpu", micro_batches)
 
     return make

@@ -171,7 +171,7 @@ def test_progress_rate_leaves_evaluation_out(
 
     monkeypatch.setattr("moe_core.training.loop.time.perf_counter", lambda: clock[0])
     monkeypatch.setattr(trainer, "step", takes(0.5, torch.tensor(1.0)))
-    nothing = SimpleNamespace(measures={}, limited=SimpleNamespace(choices_LTE=None))
+    nothing = SimpleNamespace(measures={"loss": 1.0}, limited=SimpleNamespace(choices_LTE=None))
     monkeypatch.setattr("moe_core.training.loop.measure", takes(100.0, nothing))
     assert [row["rate"] for row in run(trainer, windows)] == [4 * 32 / 0.5] * 3
 
@@ -343,7 +343,7 @@ def test_non_finite_loss_stops_the_run(
     before = weights(trainer)
     with torch.no_grad():
         trainer.model.norm.weight[0] = planted
-    with pytest.raises(StudyError, match="not finite at step 1") as error:
+    with pytest.raises(StudyError, match="non-finite gradient at step 1") as error:
         trainer.step(1)
     assert "\n" not in str(error.value)
     assert "learning_rate" in str(error.value)

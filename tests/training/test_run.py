@@ -76,7 +76,7 @@ def test_saturation_is_the_overlap_with_the_final_choices(
         layers = model(windows.inputs_NS[:4])[1]
         seen.append(torch.stack([layer.routing.dense_TE() > 0 for layer in layers]))
 
-    choices = train(trainer, windows, report)
+    choices = train(trainer, windows, report).choices
     assert len(choices) == len(rows) == 3
     for chosen_LTE, expected_LTE in zip(choices, seen, strict=True):
         assert torch.equal(chosen_LTE, expected_LTE)

@@ -9,10 +9,11 @@ from moe_core.study import load_study
 from tests.workflow.conftest import ROOT, Workspace, small_config
 
 CONFIG = {"cpu": small_config()}
-CONFIG["cuda"] = small_config() | {"device": "cuda", "execution": {"runs_per_gpu": 3}}
+CONFIG["cuda"] = small_config() | {"device": "cuda"}
+CONFIG["cuda"]["execution"] |= {"runs_per_gpu": 3}
 
 
-SHARE = "python -m moe_core.devices --shares 3 -- "
+SHARE = "python -m moe_core.devices --shares 3 --count 1 -- "
 WHOLE = "python -m moe_core.devices --whole -- "
 
 

@@ -19,7 +19,7 @@ def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     if context.noise is None:
         return routing
     weight_T2 = routing.weight_A.view(-1, 2)
-    draw_T = torch.rand(len(weight_T2), generator=context.noise).to(weight_T2)
+    draw_T = context.noise.uniform(len(weight_T2)).to(weight_T2)
     used_T2 = torch.stack([torch.ones_like(draw_T) > 0, 2 * weight_T2[:, 1] > draw_T], dim=1)
     return routing.where(used_T2.flatten())
 

@@ -1,6 +1,5 @@
 """Noisy top-k: in training, noise of a learned scale moves the logits before the choice."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,7 +17,7 @@ def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     noisy_TE = logits_TE
     if context.noise is not None:
         assert context.noise_logits_TE is not None
-        draw_TE = torch.randn(logits_TE.shape, generator=context.noise).to(logits_TE)
+        draw_TE = context.noise.normal(*logits_TE.shape).to(logits_TE)
         noisy_TE = logits_TE + draw_TE * F.softplus(context.noise_logits_TE)
     return softk.route(noisy_TE, context)
 

@@ -1,0 +1,222 @@
+"""What a run keeps on disk while it trains, so that nothing is lost when it is killed.
+
+The folder is not an output of the workflow, which deletes those of a job that did not finish:
+
+- ``lock``: held by the one process that trains; the kernel frees it however that ends;
+- ``<key>/``: checkpoints of one row, code and tokens, and of nothing else;
+- ``progress.json``: how far it is, rewritten in place at each step;
+- ``metrics.csv``: a row an evaluation, for eyes and plots while it trains;
+- ``history.jsonl``: a line an event, kept over all attempts.
+"""
+
+import csv
+import fcntl
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from moe_core.provenance import canonical_json, cpu_name, write_atomic
+from moe_core.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from moe_core.training.interruption import Interruption, Terminated
+from moe_core.training.loop import Progress, Trainer
+from moe_core.training.ranks import Ranks
+
+PROGRESS_BYTES = 256
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only process that trains this run; waits for one that does.
+
+    A trainer outlives a snakemake that was killed: its successor waits for it and then finds all
+    that it did. The descriptor is passed on by exec, so that torchrun holds it too.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "a+") as file:
+        os.set_inheritable(file.fileno(), True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            print(f"{folder.parent.name}: waiting for {holder}, which trains it", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
+        file.flush()
+        yield
+
+
+class History:
+    """Events of a run over all its attempts, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def note(self, event: str, step: int, **more: object) -> None:
+        """Append a line in one write, so that a kill leaves no half of it between others."""
+        row = {"time": round(time.time(), 3), "event": event, "step": step, **more}
+        with open(self.path, "ab", buffering=0) as file:
+            file.write(canonical_json(row).encode() + b"\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events; a line that was cut off is left out."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_text(errors="replace").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+
+class Keeper:
+    """Keeps one run; hand it to ``train`` and it saves, continues, and stops when asked to.
+
+    key: digest of all that the run depends on. every_s: seconds between checkpoints, besides one at
+    each evaluation and one when asked to stop. step: how far the run is. parts: micro-batches,
+    twice as many as when memory last ran out.
+    """
+
+    def __init__(
+        self, folder: Path, key: str, steps: int, every_s: float, ranks: Ranks, stop: Interruption
+    ) -> None:
+        self.folder, self.checkpoints, self.steps = folder, folder / key, steps
+        self.key, self.every_s, self.ranks, self.stop = key, every_s, ranks, stop
+        self.history = History(folder / "history.jsonl")
+        self.machines = [f"{cpu_name()}, torch {torch.__version__}"]
+        self.saved_at = time.monotonic()
+        self.started, self.first_step = time.time(), 0
+        self.step, self.parts = 0, self._micro_batches()
+        if ranks.first:
+            self.progress_file = os.open(
+                folder / "progress.json", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644
+            )
+
+    def _micro_batches(self) -> int:
+        ran_out = [
+            event["micro_batches"]
+            for event in self.history.events()
+            if event["event"] == "out of memory" and event["key"] == self.key
+        ]
+        return 2 * ran_out[-1] if ran_out else 1
+
+    def resume(self, trainer: Trainer) -> Progress:
+        """Set a trainer to the last good checkpoint, or leave it at its start; where it stands."""
+        found = load_checkpoint(self.checkpoints, self._corrupt)
+        progress = Progress()
+        if found is not None:
+            trainer.restore(found.tensors)
+            progress = restored(found)
+            known = found.notes["machines"]
+            self.machines = known + [m for m in self.machines if m not in known]
+        self.first_step = self.step = progress.step
+        self._note("start", progress.step, pid=os.getpid(), micro_batches=self.parts)
+        self._show(progress)
+        return progress
+
+    def sound(self) -> Checkpoint | None:
+        """The last checkpoint at which the run was healthy."""
+        return load_checkpoint(self.checkpoints, self._corrupt, sound=True)
+
+    def after_step(self, trainer: Trainer, progress: Progress) -> None:
+        """Show how far it is; save if it is time to. Raises Terminated if asked to stop."""
+        self.step = progress.step
+        self._show(progress)
+        if self.ranks.any(self.stop.wanted is not None):
+            self.save(trainer, progress, "step")
+            raise Terminated(self.stop.wanted or 15)
+        if time.monotonic() - self.saved_at >= self.every_s:
+            self.save(trainer, progress, "step")
+
+    def after_evaluation(self, trainer: Trainer, progress: Progress) -> None:
+        """Save what was found healthy, and the rows so far where a person may look at them."""
+        self.save(trainer, progress, "sound")
+        if self.ranks.first:
+            write_atomic(self.folder / "metrics.csv", as_csv(progress.rows))
+
+    @contextmanager
+    def measuring(self, trainer: Trainer, progress: Progress) -> Iterator[None]:
+        """Around work that changes nothing. Ranks stop together, so between steps alone."""
+        if self.ranks.size > 1:
+            yield
+            return
+        try:
+            with self.stop.at_once():
+                yield
+        except Terminated:
+            self.save(trainer, progress, "step")
+            raise
+
+    def save(self, trainer: Trainer, progress: Progress, kind: Literal["step", "sound"]) -> None:
+        """Write a checkpoint, if this is the process that writes."""
+        self.saved_at = time.monotonic()
+        if not self.ranks.first:
+            return
+        tensors = trainer.tensors(with_optimiser=progress.step < self.steps)
+        tensors |= {f"choices.{i}": choices for i, choices in enumerate(progress.choices)}
+        if progress.losses:
+            tensors["losses"] = torch.stack(progress.losses)
+        notes = {"rows": progress.rows, "machines": self.machines}
+        save_checkpoint(self.checkpoints, Checkpoint(kind, progress.step, tensors, notes))
+        self._note("checkpoint", progress.step)
+
+    def ended(self, event: str, step: int, **more: object) -> None:
+        """Note how this attempt ended."""
+        self._note(event, step, **more)
+
+    def warnings(self) -> list[str]:
+        """Told where bytes may not repeat: a run that went on elsewhere."""
+        return [f"continued on another machine: {' then '.join(self.machines)}"] * (
+            len(self.machines) > 1
+        )
+
+    def _note(self, event: str, step: int, **more: object) -> None:
+        if self.ranks.first:
+            self.history.note(event, step, key=self.key, **more)
+
+    def _show(self, progress: Progress) -> None:
+        if not self.ranks.first:
+            return
+        shown = {
+            "step": progress.step,
+            "steps": self.steps,
+            "started": round(self.started, 3),
+            "started_at_step": self.first_step,
+            "pid": os.getpid(),
+        }
+        os.pwrite(self.progress_file, json.dumps(shown).ljust(PROGRESS_BYTES).encode(), 0)
+
+    def _corrupt(self, path: Path) -> None:
+        print(f"warning: {path} is not what was written; it is skipped", file=sys.stderr)
+        self._note("corrupt checkpoint", 0, file=path.name)
+
+
+def restored(checkpoint: Checkpoint) -> Progress:
+    """Where a checkpoint stands."""
+    tensors = checkpoint.tensors
+    choices: list[Tensor] = []
+    while f"choices.{len(choices)}" in tensors:
+        choices.append(tensors[f"choices.{len(choices)}"])
+    losses = list(tensors["losses"]) if "losses" in tensors else []
+    return Progress(checkpoint.step, losses, checkpoint.notes["rows"], choices)
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """Rows of equal keys as CSV in full precision."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,225 @@
+"""The training command as a job runs it: real processes, real signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from moe_core.provenance import canonical_json
+from moe_core.runs import RunSpec, canonical
+from moe_core.study import load_study
+from tests.configurations import ROOT, changed
+
+OUTPUTS = ("metrics.jsonl", "stories.csv", "summary.json", "weights.safetensors")
+LIMIT = 120.0
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", *map(str, arguments)]
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few hundred stories by characters, made by the pipeline's own commands."""
+    folder = tmp_path_factory.mktemp("corpus")
+    stories, encoded = folder / "stories", folder / "tokens"
+    encoded.mkdir()
+    options = {"stories": 300, "seed": 0}
+    spec = {"source": "builtin", "options": options, "valid_fraction": 0.1, "test_fraction": 0.1}
+    tokenizer = {"kind": "char", "options": None}
+    vocabulary = encoded / "tokenizer.json"
+    made = ["--train", stories / "train.jsonl", "--out", vocabulary]
+    folders = ["--corpus", stories, "--tokenizer", vocabulary, "--folder", encoded]
+    for arguments in (
+        ["corpus", "--spec", canonical_json(spec), "--folder", stories],
+        ["tokenizer", "--spec", canonical_json(tokenizer), *made],
+        ["tokens", *folders],
+    ):
+        script, *rest = map(str, arguments)
+        subprocess.run(command(f"workflow_scripts.{script}", *rest), cwd=ROOT, check=True)
+    return encoded
+
+
+def spec_of(strategy: str, world_size: int = 1, **training: Any) -> RunSpec:
+    """A small run of a strategy."""
+
+    def edit(config: dict[str, Any]) -> None:
+        scale = config["scales"]["quick"]
+        scale["world_size"] = world_size
+        scale["model"] |= {"dim": 32, "layers": 1, "expert_hidden": 32}
+        small = {"batch_size": 4, "seq_len": 64, "steps": 60, "evaluate_every": 20}
+        scale["training"] |= small | {"valid_tokens": 2048, "test_tokens": 4096} | training
+
+    study = load_study(changed(edit))
+    return next(study.runs[run] for run in study.unified if run.startswith(strategy))
+
+
+@pytest.fixture
+def start(tokens: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Function: a training process of a row, in a folder."""
+
+    def popen(spec: RunSpec, folder: Path, every_s: float = 0.0, code: str = "code") -> Any:
+        arguments = ["--spec", canonical(spec), "--code", code, "--tokens", tokens]
+        arguments += ["--folder", folder, "--checkpoint-seconds", every_s]
+        return subprocess.Popen(
+            command("workflow_scripts.train", *arguments),
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return popen
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Status and what it said."""
+    _, said = process.communicate(timeout=LIMIT)
+    return process.returncode, said
+
+
+def until_step(folder: Path, step: int) -> int:
+    """Wait until a run is that far; the id of its process."""
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        try:
+            shown = json.loads((folder / "state/progress.json").read_text())
+        except (OSError, ValueError):
+            shown = {"step": -1}
+        if shown["step"] >= step:
+            return int(shown["pid"])
+        time.sleep(0.02)
+    raise AssertionError(f"{folder} did not come to step {step}")
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in OUTPUTS}
+
+
+def events(folder: Path) -> list[str]:
+    lines = (folder / "state/history.jsonl").read_text().splitlines()
+    return [json.loads(line)["event"] for line in lines]
+
+
+def test_sigkill_and_sigterm_leave_outputs_byte_for_byte(start: Any, tmp_path: Path) -> None:
+    spec, calm, hit = spec_of("noisy_topk"), tmp_path / "calm", tmp_path / "hit"
+    assert ended(start(spec, calm))[0] == 0
+    for signum, step in ((signal.SIGKILL, 7), (signal.SIGTERM, 25), (signal.SIGKILL, 41)):
+        process = start(spec, hit)
+        until_step(hit, step)
+        process.send_signal(signum)
+        sent = time.monotonic()
+        status, said = ended(process)
+        assert time.monotonic() - sent < 10
+        if signum == signal.SIGTERM:
+            assert status == 128 + signum
+            assert "SIGTERM at step" in said
+            assert "Traceback" not in said
+        else:
+            assert status == -signum
+        assert not (hit / "summary.json").exists()
+    assert ended(start(spec, hit))[0] == 0
+    assert outputs(hit) == outputs(calm)
+    assert events(hit).count("terminated") == 1
+    history = [json.loads(x) for x in (hit / "state/history.jsonl").read_text().splitlines()]
+    starts = [event["step"] for event in history if event["event"] == "start"]
+    assert starts[0] == 0
+    assert starts == sorted(starts)
+    # one checkpoint a step: that of the step at which it was killed may not be whole
+    assert all(a >= b - 1 for a, b in zip(starts[1:], (7, 25, 41), strict=True))
+
+
+def test_outputs_that_were_deleted_come_back_without_a_step(start: Any, tmp_path: Path) -> None:
+    spec = spec_of("softk")
+    assert ended(start(spec, tmp_path))[0] == 0
+    before = outputs(tmp_path)
+    for name in OUTPUTS:
+        (tmp_path / name).unlink()
+    assert ended(start(spec, tmp_path))[0] == 0
+    assert outputs(tmp_path) == before
+    history = [json.loads(x) for x in (tmp_path / "state/history.jsonl").read_text().splitlines()]
+    assert [event["step"] for event in history if event["event"] == "start"] == [0, 60]
+
+
+def test_a_second_trainer_of_a_run_waits_for_the_first(start: Any, tmp_path: Path) -> None:
+    """As after kill -9 of snakemake, whose trainers go on."""
+    spec = spec_of("softk")
+    first = start(spec, tmp_path)
+    until_step(tmp_path, 3)
+    status, said = ended(start(spec, tmp_path))
+    assert ended(first)[0] == 0
+    assert status == 0
+    assert f"waiting for process {first.pid}" in said
+    assert events(tmp_path).count("finished") == 2
+    assert events(tmp_path).count("start") == 2
+
+
+def test_divergence_ends_as_a_failed_run_with_all_outputs(start: Any, tmp_path: Path) -> None:
+    spec = spec_of("softk", learning_rate=50.0, grad_clip=0.0, warmup_steps=25, evaluate_every=5)
+    status, said = ended(start(spec, tmp_path))
+    assert status == 0
+    assert "FAILED: " in said
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    failure = summary["failure"]
+    assert summary["status"] == "failed"
+    assert summary["test"] is None
+    assert failure["cause"] in ("divergence", "exploded router", "non-finite gradient")
+    assert 0 <= failure["checkpoint_step"] < failure["step"]
+    assert f"{failure['cause']} at step {failure['step']}" in said
+    rows = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [*range(5, failure["checkpoint_step"] + 1, 5)]
+    stories = pd.read_csv(tmp_path / "stories.csv")
+    assert list(stories) == ["story", "bytes", "nats", "nats_train_mode"]
+    assert stories.empty
+    for tensor in load_file(tmp_path / "weights.safetensors").values():
+        assert tensor.isfinite().all()
+    before = outputs(tmp_path)
+    assert ended(start(spec, tmp_path))[0] == 0
+    assert outputs(tmp_path) == before
+    assert events(tmp_path)[-1] == "failed"
+
+
+def test_two_processes_train_as_one(start: Any, tmp_path: Path) -> None:
+    curves = []
+    for world_size in (1, 2):
+        folder = tmp_path / str(world_size)
+        spec = spec_of("loss_free", world_size, steps=40, evaluate_every=5)
+        status, said = ended(start(spec, folder))
+        assert status == 0, said
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        curves.append([json.loads(line)["train_loss"] for line in lines])
+    assert curves[1] == pytest.approx(curves[0], abs=1e-5)
+    biases = [
+        {k: v for k, v in load_file(tmp_path / n / "weights.safetensors").items() if "bias_E" in k}
+        for n in "12"
+    ]
+    assert biases[0]
+    for name, bias_E in biases[0].items():
+        assert bias_E.any()
+        assert (bias_E - biases[1][name]).abs().max() < 1e-6
+
+
+def test_a_dead_rank_ends_the_job_which_then_resumes(start: Any, tmp_path: Path) -> None:
+    spec, calm, hit = spec_of("softk", 2), tmp_path / "calm", tmp_path / "hit"
+    assert ended(start(spec, calm))[0] == 0
+    process = start(spec, hit)
+    os.kill(until_step(hit, 10), signal.SIGKILL)
+    status, said = ended(process)
+    assert status != 0
+    assert "SIGKILL" in said or "exitcode  : -9" in said
+    assert not (hit / "summary.json").exists()
+    process = start(spec, hit)
+    until_step(hit, 30)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] != 0
+    assert "terminated" in events(hit)
+    assert ended(start(spec, hit))[0] == 0
+    assert outputs(hit) == outputs(calm)
