@@ -6,7 +6,7 @@ VENV := .venv
 ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report reference verify test check mutants fix env dev tex lock docs clean help
+.PHONY: report watch reference verify test check mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -16,6 +16,9 @@ report: env ## Everything up to report/report.pdf (installs what is missing)
 	  snakemake data report_inputs manifest $(ARGS) && \
 	  echo "all results are made; for the PDF install TeX (line above), then run make report"; \
 	fi
+
+watch: env ## How far the study is, from another terminal; ARGS as for report
+	@python -m moe_core watch $(ARGS)
 
 test: dev ## Lint, types and tests
 	@envs/install.sh tex || true

@@ -12,24 +12,25 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/benchmarks/train/{run}.jsonl"
-    conda:
-        "../envs/bench.yaml"
     # one that runs out of memory goes on in smaller parts; a cluster grants more each time
     retries: 3
+    conda:
+        "../envs/bench.yaml"
     threads: run_threads
     resources:
         runtime=24 * 60,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         gpu=lambda wildcards: GPU * row_of(wildcards).world_size,
+        on_devices=on_devices,
     params:
         spec=run_spec,
         code=run_code,
         tokens=subpath(input.meta, parent=True),
         folder=subpath(output.summary, parent=True),
     shell:
-        "python -m workflow_scripts.train --spec {params.spec:q} --code {params.code} "
-        "--checkpoint-seconds {CHECKPOINT_SECONDS} --tokens {params.tokens:q} "
-        "--folder {params.folder:q} 2>&1 | tee {log:q}"
+        "{resources.on_devices}python -m workflow_scripts.train --spec {params.spec:q} "
+        "--code {params.code} --checkpoint-seconds {CHECKPOINT_SECONDS} "
+        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule ngram:
