@@ -19,6 +19,7 @@ report: env ## Everything up to report/report.pdf (installs what is missing)
 
 test: dev ## Lint, types and tests
 	@envs/install.sh tex || true
+	@envs/install.sh slurm || true
 	$(MAKE) --no-print-directory check
 	pytest
 
