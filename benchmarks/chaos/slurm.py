@@ -32,18 +32,10 @@ MOST_CALLS = 4
 DAY = 24 * 3600
 
 
-def study(folder: Path, small: bool) -> Workspace:
-    """A copy of the repository, with the small study of the tests if asked for."""
-    made = copy_of_repository(folder)
-    if small:
-        made.configure(small_config())
-    return made
-
-
-def calls(made: Workspace, *options: str) -> int:
+def calls(made: Workspace, *arguments: str) -> int:
     """Call snakemake until it succeeds; how often it took."""
     for count in range(1, MOST_CALLS + 1):
-        done = made.snakemake("report_inputs", *options, *QUICK)
+        done = made.snakemake(*arguments, *QUICK)
         if done.returncode == 0:
             return count
     raise RuntimeError(f"{MOST_CALLS} calls of snakemake failed: {done.stdout[-4000:]}")
@@ -61,8 +53,8 @@ def disturb(made: Workspace, node: Node, runs: int, under_way: Future[int]) -> N
             raise RuntimeError(f"the study ended before it was disturbed: {under_way.result()}")
         return node.running("train") if trained(made) >= share * runs else []
 
-    wait_for("a quarter of the runs", lambda: in_training(1 / 4), DAY)
-    call("scancel", node.running("train")[0])
+    cancelled, *_ = wait_for("a quarter of the runs", lambda: in_training(1 / 4), DAY)
+    call("scancel", cancelled)
     wait_for("half of the runs", lambda: in_training(1 / 2), DAY)
     node.fail()
     node.start()
@@ -105,19 +97,26 @@ def comparison(alone: Workspace, disturbed: Workspace) -> dict[str, object]:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("--small", action="store_true", help="the small study of the tests")
+    arguments.add_argument(
+        "--small", action="store_true", help="one experiment of the tests' study"
+    )
     arguments.add_argument("--out", type=Path, help="write the JSON here too")
     given = arguments.parse_args()
     ran = environment()
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as pool:
-        folder = Path(name)
-        alone, disturbed = (study(folder / x, given.small) for x in ("alone", "disturbed"))
+    with tempfile.TemporaryDirectory() as made, ThreadPoolExecutor(1) as pool:
+        folder = Path(made)
+        alone, disturbed = (copy_of_repository(folder / name) for name in ("alone", "disturbed"))
+        target = "report_inputs"
+        if given.small:
+            target = "results/balance/aggregate.csv"
+            alone.configure(small_config())
+            disturbed.configure(small_config())
         start = time.perf_counter()
-        calls(alone)
+        calls(alone, target)
         seconds_alone = time.perf_counter() - start
         with one_node_slurm(folder / "slurm") as node:
             start = time.perf_counter()
-            under_way = pool.submit(calls, disturbed, "--profile", "profiles/slurm")
+            under_way = pool.submit(calls, disturbed, target, "--profile", "profiles/slurm")
             disturb(disturbed, node, trained(alone), under_way)
             count = under_way.result()
             seconds_disturbed = time.perf_counter() - start

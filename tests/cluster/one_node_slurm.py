@@ -16,6 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "setpriv")
@@ -125,7 +128,7 @@ class Node:
         """Every job since the start, in order, as `scontrol show job` has it."""
         lines = call("scontrol", "--oneliner", "show", "job").splitlines()
         fields = [dict(word.split("=", 1) for word in x.split() if "=" in word) for x in lines]
-        return [job for job in fields if "JobId" in job]
+        return sorted((job for job in fields if "JobId" in job), key=lambda job: int(job["JobId"]))
 
     def running(self, rule: str) -> list[str]:
         """Ids of the running jobs of a rule."""
@@ -230,8 +233,8 @@ def call(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
-def wait_for(what: str, there: Callable[[], object], seconds: float = 60) -> None:
-    """Ask until the answer is yes; a command that fails is a no.
+def wait_for(what: str, ask: Callable[[], Answer], seconds: float = 60) -> Answer:
+    """Ask until the answer is true, and return it; a command that fails is a no.
 
     Raises:
         TimeoutError: it never was.
@@ -239,8 +242,8 @@ def wait_for(what: str, there: Callable[[], object], seconds: float = 60) -> Non
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         with suppress(subprocess.SubprocessError):
-            if there():
-                return
+            if answer := ask():
+                return answer
         time.sleep(0.2)
     raise TimeoutError(f"waited {seconds:g} s for {what}")
 
