@@ -22,6 +22,7 @@ watch: env ## How far the study is, from another terminal; ARGS as for report
 
 test: dev ## Lint, types and tests
 	@envs/install.sh tex || true
+	@envs/install.sh slurm || true
 	$(MAKE) --no-print-directory check
 	pytest
 

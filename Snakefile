@@ -19,6 +19,35 @@ include: "rules/manifest.smk"
 include: "rules/preview.smk"
 
 
+# On a cluster these run where snakemake does and are no jobs of their own: what may fetch, as nodes
+# often have no network, and what takes seconds, less than it takes to start a job.
+localrules:
+    corpus,
+    tokenizer,
+    summary,
+    aggregate,
+    learning_rate_choice,
+    audits,
+    ledger,
+    frontier,
+    compute_figure,
+    overlay,
+    load_quality,
+    ranking,
+    sweep,
+    capacity_drop_rate,
+    capacity_tokens_per_s,
+    numbers,
+    numbers_tex,
+    tables,
+    ledger_table,
+    audit_table,
+    published_table,
+    compute_table,
+    manifest,
+    report,
+
+
 rule all:
     """Every target (data, unified, capacity, experiments, claims), the manifest and the report."""
     default_target: True
