@@ -3,7 +3,8 @@ MEASURED_RULES = {
     one.name: {
         "benchmark": str(one.benchmark),
         "output": [str(file) for file in one.output],
-        "threads": one.resources["_cores"].value,
+        # none where jobs of one rule differ: what they leave behind says
+        "threads": one.resources["_cores"].raw,
     }
     for one in workflow.rules
     if one.benchmark

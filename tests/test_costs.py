@@ -1,16 +1,20 @@
 """The cost of a job: a line through measured jobs, FLOPs of a row, and jobs that share cores."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from moe_core.costs import fit, run_flops, shape_flops, weighted_median
+from moe_core.costs import fit, model_cost, run_flops, shape_flops, weighted_median
 from moe_core.model.flops import cost
 from moe_core.runs import shape_of
 from moe_core.schedule import Task, makespan
 from moe_core.study import load_study
 from tests.configurations import DEFAULT
+from workflow_scripts.costs import against_truth, costs, measured
 
 STARTUPS = st.floats(0.01, 60)
 RATES = st.floats(1e8, 1e14)
@@ -118,3 +122,60 @@ def test_jobs_wait_for_cores_gpus_and_each_other():
     assert makespan([], 2, None) == 0
     with pytest.raises(ValueError, match="circle"):
         makespan([Task(1, 1, 0, (1,)), Task(1, 1, 0, (0,))], 2, None)
+
+
+def left_behind(folder: Path, name: str, run, seconds: float, **more: object) -> None:
+    """What a training job and its benchmark leave, as far as costs read it."""
+    (folder / f"results/runs/{name}/state").mkdir(parents=True)
+    (folder / "results/benchmarks/train").mkdir(parents=True, exist_ok=True)
+    summary = {"spec": run.model_dump(mode="json"), "status": "finished"} | more
+    (folder / f"results/runs/{name}/summary.json").write_text(json.dumps(summary))
+    (folder / f"results/runs/{name}/weights.safetensors").write_bytes(bytes(10**6))
+    (folder / f"results/benchmarks/train/{name}.jsonl").write_text(json.dumps({"s": seconds}))
+
+
+def test_jobs_that_did_all_their_work_are_measured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = next(iter(load_study(DEFAULT).runs.values()))
+    meta = tmp_path / f"results/tokens/{run.tokens}/meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text('{"vocab_size": 64}')
+    outputs = ["results/runs/{run}/summary.json", "results/runs/{run}/weights.safetensors"]
+    rules = {
+        "train": {
+            "benchmark": "results/benchmarks/train/{run}.jsonl",
+            "output": outputs,
+            "threads": None,
+        }
+    }
+    left_behind(tmp_path, "whole", run, 30.0)
+    left_behind(tmp_path, "half", run, 1.0, status="failed")
+    for name, steps in (("resumed", [0, 20]), ("anew", [0, 20, 0])):
+        left_behind(tmp_path, name, run, 40.0)
+        events = "".join(json.dumps({"event": "start", "step": step}) + "\n" for step in steps)
+        (tmp_path / f"results/runs/{name}/state/history.jsonl").write_text(events)
+    left_behind(tmp_path, "gone", run, 2.0)
+    (tmp_path / outputs[0].format(run="gone")).unlink()
+    jobs = measured(rules)
+    assert sorted(jobs.seconds) == [30.0, 40.0]
+    assert jobs.threads.eq(run.threads * run.world_size).all()
+    table = costs(jobs).iloc[0]
+    assert (table.rule, table.device, table.jobs, table.mean_s) == ("train", "cpu", 2, 35.0)
+    assert table.most_flops == pytest.approx(run_flops(run, 64) / run.threads)
+    size = 10**6 + (tmp_path / outputs[0].format(run="whole")).stat().st_size
+    weights = 4 * model_cost(run.model, 64, run.training.seq_len).params_total
+    assert table.mean_output_bytes == pytest.approx(size - weights)
+
+
+def test_an_estimate_stands_beside_the_jobs_that_ran_since(tmp_path):
+    ran = tmp_path / "ran.jsonl"
+    ran.write_text(json.dumps({"s": 20.0}))
+    job = {"rule": "train", "benchmark": str(ran), "threads": 2, "seconds": 10.0}
+    waits = job | {"benchmark": str(tmp_path / "waits.jsonl")}
+    table = against_truth({"time": 0.0, "jobs": [job, waits]}).set_index("rule")
+    for rule in ("train", "all"):
+        row = table.loc[rule]
+        assert (row.planned_jobs, row.measured_jobs, row.ratio) == (2, 1, 0.5)
+        assert row.measured_core_hours == pytest.approx(40 / 3600)
+    later = against_truth({"time": 1e12, "jobs": [job]})
+    assert later.measured_jobs.eq(0).all()

@@ -41,9 +41,9 @@ def vocabulary(tokens: str) -> int | None:
 
 
 def work(rule: str, spec: RunSpec | ShapeSpec, threads: int, vocab_size: int) -> float:
-    """FLOPs of a job of a sized rule: on a CPU those of one of its threads."""
-    flops = SIZED[rule][1](spec, vocab_size)
-    return flops / threads if spec.device == "cpu" else flops
+    """FLOPs of a job of a sized rule, of one of its CPU threads or GPUs."""
+    gpus = spec.world_size if isinstance(spec, RunSpec) else 1
+    return SIZED[rule][1](spec, vocab_size) / (threads if spec.device == "cpu" else gpus)
 
 
 def matches(pattern: str) -> Iterator[dict[str, str]]:
@@ -98,7 +98,11 @@ def measured_size(rule: str, outputs: list[Path]) -> dict | None:
     vocab_size = vocabulary(spec.tokens)
     if vocab_size is None or result.get("status") == "failed" or resumed(path.parent):
         return None
-    threads = result["process"]["threads"]
+    threads = (
+        spec.threads * spec.world_size
+        if isinstance(spec, RunSpec)
+        else result["process"]["threads"]
+    )
     return {
         "device": spec.device,
         "threads": threads,
@@ -108,11 +112,12 @@ def measured_size(rule: str, outputs: list[Path]) -> dict | None:
 
 
 def resumed(folder: Path) -> bool:
-    """Whether a run went on from a checkpoint."""
+    """Whether the last attempt at a run went on from a checkpoint."""
     history = folder / "state/history.jsonl"
     lines = history.read_text().splitlines() if history.is_file() else []
     events = [json.loads(line) for line in lines]
-    return any(event["event"] == "start" and event["step"] > 0 for event in events)
+    starts = [event["step"] for event in events if event["event"] == "start"]
+    return bool(starts) and starts[-1] > 0
 
 
 def weight_bytes(rule: str, spec: RunSpec | ShapeSpec, vocab_size: int) -> int:
