@@ -6,7 +6,7 @@ VENV := .venv
 ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report watch reference verify test check mutants fix env dev tex lock docs clean help
+.PHONY: report watch reference verify test check audit mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -33,6 +33,9 @@ check: dev ## Lint and types alone
 	snakemake --lint
 	mypy
 	lint-imports
+
+audit: dev ## Known vulnerabilities of the packages that run (asks PyPI)
+	@python envs/audit.py
 
 mutants: dev ## Plant the defects of tests/mutants/mutants.yaml; the tests must notice them
 	python tests/mutants/plant.py

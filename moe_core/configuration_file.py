@@ -10,7 +10,11 @@ from moe_core.errors import StudyError
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in one place, of which YAML would take the last."""
+    """Refuses a key that stands twice in a place, where YAML takes the last, and loops."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.deep_construct = True  # whole nodes at once: one within itself is noticed
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()

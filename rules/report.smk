@@ -84,7 +84,7 @@ rule tables:
         code=script_code("tables", *study.config.experiments.unified.strategies),
     shell:
         "python -m workflow_scripts.tables --aggregate {input.aggregate:q} "
-        "--names {params.strategies} --unified {output.unified:q} "
+        "--names {params.strategies:q} --unified {output.unified:q} "
         "--strategies {output.strategies:q} 2>&1 | tee {log:q}"
 
 

@@ -7,22 +7,21 @@ from datetime import datetime
 
 def work_alone(path):
     """Hold a lock until this process ends, however it ends; exit if another one holds it."""
-    file = open(path, "a+")
     try:
+        file = open(path, "a+", buffering=1)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+        now, host = datetime.now(), socket.gethostname()
+        print(f"pid {os.getpid()} on {host} since {now:%F %T}", file=file)
     except BlockingIOError:
         file.seek(0)
         sys.exit(
             f"error: another snakemake ({file.read().strip() or 'just started'}) works in this "
             "folder: wait for it, stop it, or look with `snakemake -n`"
         )
-    except OSError as error:
+    except OSError as error:  # no room, or a file system without locks
         logger.warning(f"{path}: {error.strerror}: start no second snakemake here")
-    file.truncate(0)
-    file.write(
-        f"pid {os.getpid()} on {socket.gethostname()} since {datetime.now():%F %T}"
-    )
-    file.flush()
+        return None
     return file
 
 

@@ -21,6 +21,8 @@ def test_the_repositorys_own_is_plain():
         (b"a: 1\na: 2\n", ", line 2: 'a' stands here for the second time"),
         (b"a: {b: 1, b: 2}\n", ", line 1: 'b' stands here"),
         (b"a: *b\n", ", line 1: found undefined alias"),
+        (b"a: &b {c: *b}\n", ", line 1: "),
+        (b"&b\na: [*b]\n", ", line 1: "),
         (b"a: !!python/object/apply:os.getcwd []\n", ", line 1: could not determine a constructor"),
         (b"a: 1\n---\na: 2\n", ", line 2: but found another document"),
         (b"? [a, b]\n: c\n", ", line 1: found unhashable key"),
