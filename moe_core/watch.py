@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -185,4 +186,4 @@ def view(states: list[RunState]) -> RenderableType:
         if state.state == "failed":
             failed.add_row(state.run, f"{state.cause} at step {state.step}: {state.detail}")
     tables = [table for table in (begun, failed) if table.row_count]
-    return Group(line(states), ProgressBar(steps, done), *tables)
+    return Group(line(states), Padding(ProgressBar(steps, done), (0, 0, 1, 0)), *tables)

@@ -96,6 +96,7 @@ def test_a_view_has_a_row_for_each_run_that_began_and_the_reason_of_each_failure
     finished, _, failed, running, _, interrupted, waiting, *_ = study.runs
     steps = study.runs[running].training.steps
     rows = {row.split()[0]: row for row in told.splitlines() if row.strip()}
+    assert rows["run"].split() == ["run", "step", "bits/byte", "left"]
     assert rows[running].split()[-3:] == [f"30/{steps}", "2.500", "0:01:00"]
     assert rows[interrupted].split()[-2:] == ["2.500", "interrupted"]
     assert rows[failed].strip().endswith("divergence at step 90: loss [nats] of 9.1")

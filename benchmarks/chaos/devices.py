@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,12 +80,17 @@ def jobs(count: int, shares: int, killed: float, rng: random.Random) -> list[Job
     ]
 
 
+def variables(folder: Path) -> dict[str, str]:
+    """Environment of a job: the devices, and a folder for their locks."""
+    return os.environ | {"CUDA_VISIBLE_DEVICES": ",".join(DEVICES), "TMPDIR": str(folder)}
+
+
 def run(job: Job, folder: Path) -> Span:
     """Start a job, kill it if that is its lot, and wait for the last of its processes."""
     command = [*TAKE, *job.options, "--", sys.executable, "-S", "-c", JOB]
     process = subprocess.Popen(
         [*command, str(job.work_s), str(job.child_s)],
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": ",".join(DEVICES), "TMPDIR": str(folder)},
+        env=variables(folder),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -94,8 +100,9 @@ def run(job: Job, folder: Path) -> Span:
     alive, word = 0.0, process.stdout.readline() if job.killed_at_work else ""
     if job.killed_after_s is not None:
         time.sleep(job.killed_after_s)
+        before = time.monotonic()
         if process.poll() is None:
-            alive = time.monotonic()
+            alive = before
             process.kill()
     told = (word + process.communicate()[0]).split()
     if not told:
@@ -127,21 +134,21 @@ def overlaps(spans: list[Span], shares: int) -> int:
 def free_devices(folder: Path) -> int:
     """How many devices can be had whole at once, now."""
     for count in range(len(DEVICES), 0, -1):
-        job = Job(("--whole", "--count", str(count)), work_s=0, killed_after_s=5)
-        if len(run(job, folder).devices) == count:
+        command = [*TAKE, "--whole", "--count", str(count), "--", "true"]
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(command, cwd=ROOT, env=variables(folder), check=True, timeout=20)
             return count
     return 0
 
 
 def overhead(repeats: int, folder: Path) -> dict[str, float]:
     """Medians of what a job takes longer than its bare command: by the clock, and of CPU time."""
-    os.environ |= {"CUDA_VISIBLE_DEVICES": ",".join(DEVICES), "TMPDIR": str(folder)}
     clock_ms, cpu_ms = [], []
     for _ in range(repeats):
         took = []
         for command in (["true"], [*TAKE, "--", "true"]):
             start, used = time.perf_counter(), cpu_s()
-            subprocess.run(command, cwd=ROOT, check=True)
+            subprocess.run(command, cwd=ROOT, env=variables(folder), check=True)
             took.append((time.perf_counter() - start, cpu_s() - used))
         clock_ms.append((took[1][0] - took[0][0]) * 1e3)
         cpu_ms.append((took[1][1] - took[0][1]) * 1e3)
