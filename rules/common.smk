@@ -55,7 +55,6 @@ CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
 SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
 ALL_CORES = workflow.cores or os.cpu_count()
-CHECKPOINT_SECONDS = study.config.execution.checkpoint_seconds
 # the resource gpu counts shares of devices: a process of a run takes one, a timing all of a device
 GPU = 1 if study.config.device == "cuda" else 0
 WHOLE_GPU = GPU * study.config.execution.runs_per_gpu

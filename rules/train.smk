@@ -22,6 +22,8 @@ rule train:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         gpu=lambda wildcards: GPU * row_of(wildcards).world_size,
         on_devices=on_devices,
+        # how jobs are run makes no run stale, so it is no parameter
+        checkpoint_seconds=str(study.config.execution.checkpoint_seconds),
     params:
         spec=run_spec,
         code=run_code,
@@ -29,7 +31,7 @@ rule train:
         folder=subpath(output.summary, parent=True),
     shell:
         "{resources.on_devices}python -m workflow_scripts.train --spec {params.spec:q} "
-        "--code {params.code} --checkpoint-seconds {CHECKPOINT_SECONDS} "
+        "--code {params.code} --checkpoint-seconds {resources.checkpoint_seconds} "
         "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
