@@ -29,10 +29,13 @@ rule train:
         code=run_code,
         tokens=subpath(input.meta, parent=True),
         folder=subpath(output.summary, parent=True),
+    # a signal to the whole job is for the trainer: shell and log wait until its checkpoint is written
     shell:
-        "{resources.on_devices}python -m workflow_scripts.train --spec {params.spec:q} "
+        "trap : TERM INT; {resources.on_devices}"
+        "python -m workflow_scripts.train --spec {params.spec:q} "
         "--code {params.code} --checkpoint-seconds {resources.checkpoint_seconds} "
-        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 "
+        "| (trap '' TERM INT; exec tee {log:q})"
 
 
 rule ngram:

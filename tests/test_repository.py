@@ -133,7 +133,8 @@ def test_data_never_becomes_code():
 
 def test_names_reach_a_shell_quoted():
     numbers = {"threads", "params.trials", "params.tokens_recorded", "params.factors"}
-    ours = {*numbers, "params.smoke", "params.code", "params.script"}
+    numbers.add("resources.checkpoint_seconds")
+    ours = {*numbers, "params.smoke", "params.code", "params.script", "resources.on_devices"}
     for path in (ROOT / "rules").glob("*.smk"):
         for command in re.findall(r"^    shell:\n((?:        .*\n)+)", path.read_text(), re.M):
             for name in re.findall(r"\{([^{}]+)\}", command):
