@@ -43,8 +43,8 @@ rule preview:
         snakefile=workflow.main_snakefile,
     shell:
         "python -m workflow_scripts.preview --config {params.config:q} --rules {params.rules:q} "
-        "--cores {params.cores} --gpus {params.gpus} "
-        "--max-checksum-file-size {params.checksums} --snakefile {params.snakefile:q} "
+        "--cores {params.cores:q} --gpus {params.gpus:q} "
+        "--max-checksum-file-size {params.checksums:q} --snakefile {params.snakefile:q} "
         "--out results/preview.json 2>&1 | tee {log:q}"
 
 
