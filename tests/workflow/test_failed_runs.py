@@ -97,8 +97,10 @@ def test_a_cell_is_of_its_finished_seeds_and_names_the_others(finished, holed):
     assert (softk.n, softk.n_failed) == (2, 0)
     assert (softk.bits_per_byte_minus_dense_n, softk.bits_per_byte_minus_dense_n_failed) == (1, 1)
     untouched = cells[cells.n_failed.eq(0) & ~(cells.bits_per_byte_minus_dense_n_failed > 0)]
-    columns = [c for c in before if not c.endswith("_holm")]
-    pd.testing.assert_frame_equal(untouched[columns], before.loc[untouched.index, columns])
+    same = [c for c in before if c != "failures" and not c.endswith("_holm")]
+    pd.testing.assert_frame_equal(
+        untouched[same], before.loc[untouched.index, same], check_dtype=False
+    )
 
 
 def test_a_failed_run_is_not_audited_and_says_so(holed):
@@ -133,10 +135,8 @@ def test_claims_on_failed_runs_say_so(holed):
     reason = ledger.reason["C02"]  # expert choice and soft top-k
     assert "every run of expert_choice (unified" in reason
     assert "failed: seed 0: divergence at step 12; seed 1: divergence at step 12" in reason
-    assert reason.endswith(
-        "runs that failed and do not count: 2, expert_choice seed 0 (divergence at step 12), "
-        "expert_choice seed 1 (divergence at step 12)"
-    )
+    assert "; runs that failed and do not count: 3, expert_choice seed 0 (divergence" in reason
+    assert reason.endswith(", dense seed 1 (divergence at step 12)")
 
 
 def test_the_report_lists_them(holed, failed, study):
