@@ -121,9 +121,9 @@ def outcome(folder: Path, status: int, output: str, mistake: Malformed | None) -
     return [] if planned and mistake else faults(folder, status, output, mistake)
 
 
-def mistakes(count: int) -> Iterator[Malformed]:
-    for seed in range(count):
-        yield malformed(seed)
+def mistakes(seeds: range) -> Iterator[Malformed]:
+    """A malformed configuration a seed."""
+    return map(malformed, seeds)
 
 
 def attack(workspace: Workspace, forks: int, commands: int) -> dict[str, object]:
@@ -139,13 +139,13 @@ def attack(workspace: Workspace, forks: int, commands: int) -> dict[str, object]
             failed.append({"what": what, "faults": wrong, "output": output[-2000:]})
         print("FAILED" if wrong else "valid " if valid else "told  ", what, wrong or "", flush=True)
 
-    for mistake in mistakes(forks):
+    for mistake in mistakes(range(forks)):
         write(workspace.folder, as_yaml(mistake))
         result = forked(workspace.folder, "data")
         judge(f"{mistake.kind} {mistake.place}", *result, mistake)
     by_fork = dict(counts)
     counts.clear()
-    for mistake in mistakes(commands):
+    for mistake in mistakes(range(forks, forks + commands)):
         write(workspace.folder, as_yaml(mistake))
         # jobs may start but where there is no mistake: one that is told comes before them
         dry = forked(workspace.folder, "data")[0] == 0
@@ -160,7 +160,7 @@ def attack(workspace: Workspace, forks: int, commands: int) -> dict[str, object]
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("--forks", type=int, default=160, help="mistakes in forked processes")
+    arguments.add_argument("--forks", type=int, default=200, help="mistakes in forked processes")
     arguments.add_argument("--commands", type=int, default=40, help="mistakes by the command")
     arguments.add_argument("--out", type=Path, help="write the JSON here too")
     given = arguments.parse_args()
