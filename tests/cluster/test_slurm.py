@@ -1,5 +1,6 @@
 """A small experiment by way of sbatch: undisturbed, cancelled, and on a node that fails."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ pytestmark = [
 ]
 # two runs of a tokenizer of their own, and no timings
 TABLES = ["results/subword/summary.csv", "results/subword/aggregate.csv"]
+STEPS = 2000
 BY_SLURM = ["--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "4"]
 
 
@@ -26,7 +28,8 @@ def tiny_config() -> dict:
     """The small study with runs that take seconds, long enough to lose them in the middle."""
     config = small_config()
     config["experiments"]["unified"] |= {"strategies": ["softk"], "shared_expert": []}
-    config["scales"]["quick"]["sweep"]["steps"] = 300
+    config["scales"]["quick"]["sweep"]["steps"] = STEPS
+    config["execution"]["checkpoint_seconds"] = 0.1
     return config
 
 
@@ -77,15 +80,25 @@ class Disturbed:
 
     def __init__(self, made: Workspace, node: Node, pool: ThreadPoolExecutor) -> None:
         self.node, self.before = node, len(node.jobs())
-        log = made.folder / f"results/logs/train/{RUNS[0]}.log"
-        log.unlink()
-        shutil.rmtree(made.folder / f"results/runs/{RUNS[0]}")
+        self.state = made.folder / f"results/runs/{RUNS[0]}/state"
+        shutil.rmtree(self.state.parent)
         shutil.rmtree(made.folder / "results/subword")
         self.snakemake: Future[CompletedProcess[str]] = pool.submit(
             made.snakemake, *BY_SLURM, "--", *TABLES
         )
-        wait_for("the run to be trained", log.exists, seconds=120)
+        wait_for("the run to be trained", lambda: self.step() >= 50, seconds=120)
         (self.job,) = node.running("train")
+
+    def step(self) -> int:
+        """How far the run is."""
+        progress = self.state / "progress.json"
+        return json.loads(progress.read_text())["step"] if progress.exists() else 0
+
+    def history(self) -> list[tuple[str, int]]:
+        """What happened to the run, and at which step; checkpoints left out."""
+        lines = (self.state / "history.jsonl").read_text().splitlines()
+        events = [(event["event"], event["step"]) for event in map(json.loads, lines)]
+        return [event for event in events if event[0] != "checkpoint"]
 
     def end(self) -> list[dict[str, str]]:
         """Wait for Snakemake, which must succeed; the jobs that it submitted."""
@@ -124,6 +137,10 @@ def test_a_cancelled_run_is_submitted_again(disturbed, submitted, expected):
     call("scancel", disturbed.job)
     jobs = disturbed.end()
     assert [job["JobState"] for job in jobs] == ["CANCELLED", "COMPLETED"]
+    began, asked, resumed, ended = disturbed.history()
+    assert [began, ended] == [("start", 0), ("finished", STEPS)]
+    assert asked == ("terminated", resumed[1])
+    assert resumed[1] >= 50
     assert tables(submitted) == expected
 
 
@@ -132,6 +149,9 @@ def test_a_run_outlives_its_node(disturbed, submitted, node, expected):
     node.start()
     (job,) = disturbed.end()
     assert (job["JobId"], job["JobState"], job["Restarts"]) == (disturbed.job, "COMPLETED", "1")
+    began, resumed, ended = disturbed.history()
+    assert [began, ended] == [("start", 0), ("finished", STEPS)]
+    assert resumed[1] > 0
     assert tables(submitted) == expected
 
 
