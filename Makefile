@@ -6,7 +6,7 @@ VENV := .venv
 ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report reference verify test check mutants fix env dev tex lock docs clean help
+.PHONY: report watch reference verify test check audit mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -17,8 +17,12 @@ report: env ## Everything up to report/report.pdf (installs what is missing)
 	  echo "all results are made; for the PDF install TeX (line above), then run make report"; \
 	fi
 
+watch: env ## How far the study is, from another terminal; ARGS as for report
+	@python -m moe_core watch $(ARGS)
+
 test: dev ## Lint, types and tests
 	@envs/install.sh tex || true
+	@envs/install.sh slurm || true
 	$(MAKE) --no-print-directory check
 	pytest
 
@@ -29,6 +33,9 @@ check: dev ## Lint and types alone
 	snakemake --lint
 	mypy
 	lint-imports
+
+audit: dev ## Known vulnerabilities of the packages that run (asks PyPI)
+	@python envs/audit.py
 
 mutants: dev ## Plant the defects of tests/mutants/mutants.yaml; the tests must notice them
 	python tests/mutants/plant.py

@@ -3,10 +3,8 @@ from snakemake.utils import min_version
 min_version("9.8")
 
 
-configfile: "config.yaml"
-
-
 include: "rules/common.smk"
+include: "rules/start.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/bench.smk"
@@ -18,6 +16,36 @@ include: "rules/report.smk"
 include: "rules/collect.smk"
 include: "rules/jobs.smk"
 include: "rules/manifest.smk"
+include: "rules/preview.smk"
+
+
+# On a cluster these run where snakemake does and are no jobs of their own: what may fetch, as nodes
+# often have no network, and what takes seconds, less than it takes to start a job.
+localrules:
+    corpus,
+    tokenizer,
+    summary,
+    aggregate,
+    learning_rate_choice,
+    audits,
+    ledger,
+    frontier,
+    compute_figure,
+    overlay,
+    load_quality,
+    ranking,
+    sweep,
+    capacity_drop_rate,
+    capacity_tokens_per_s,
+    numbers,
+    numbers_tex,
+    tables,
+    ledger_table,
+    audit_table,
+    published_table,
+    compute_table,
+    manifest,
+    report,
 
 
 rule all:

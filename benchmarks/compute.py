@@ -468,7 +468,7 @@ def our_step(kind: str, precision: str, device: str) -> Callable[[], object]:
         valid_tokens=1,
         test_tokens=1,
         health=HealthConfig(
-            max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+            max_loss_over_uniform=3.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
         ),
     )
     tokens = np.random.default_rng(0).integers(0, VOCABULARY, 100_000).astype(np.uint16)

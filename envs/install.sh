@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install a missing system part with apt: `install.sh venv` or `install.sh tex`.
+# Install a missing system part with apt: `install.sh venv`, `install.sh tex` or `install.sh slurm`.
 # Says what it installs. Without the right to, says in one line how to get it and exits 3.
 set -euo pipefail
 
@@ -14,8 +14,12 @@ tex)
   command -v latexmk >/dev/null && kpsewhich IEEEtran.cls draftwatermark.sty >/dev/null &&
     exit 0
   ;;
+slurm) # for the tests: one node, started by hand
+  packages=(slurm-wlm munge)
+  command -v slurmctld >/dev/null && command -v munged >/dev/null && exit 0
+  ;;
 *)
-  echo "usage: install.sh venv|tex" >&2
+  echo "usage: install.sh venv|tex|slurm" >&2
   exit 2
   ;;
 esac

@@ -4,7 +4,10 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -33,6 +36,17 @@ def main() -> None:
     row = commands.add_parser("spec", help="print the canonical row of a run")
     row.add_argument("run")
     commands.add_parser("schema", help="print the configuration reference, in Markdown")
+    watched = commands.add_parser("watch", help="show how far the study is, while it runs")
+    watched.add_argument(
+        "--config",
+        dest="settings",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="changes to the configuration, as they are given to snakemake",
+    )
+    watched.add_argument("--every", type=float, default=30, help="seconds between lines in a file")
+    watched.add_argument("--once", action="store_true", help="show it once")
     train = commands.add_parser("train", help="train a strategy on a file of stories")
     train.add_argument("text", type=Path, help="stories separated by <|endoftext|>, or .jsonl")
     train.add_argument("--strategy", choices=[*registry.names(), "dense"], default="softk")
@@ -52,6 +66,12 @@ def main() -> None:
                 from moe_core.configuration_reference import reference
 
                 print(reference())
+            case "watch":
+                from moe_core.watch import watch
+
+                study = read_study(given.config, given.settings)
+                with suppress(KeyboardInterrupt):
+                    watch(study, Path("results"), given.every, given.once)
             case "train":
                 from moe_core.train_file import first_run, train_file
 
@@ -63,15 +83,35 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
 
-def read_study(path: Path) -> Study:
-    """The study of a configuration file. StudyError if it cannot be read."""
+def read_study(path: Path, settings: Sequence[str] = ()) -> Study:
+    """The study of a configuration file, changed by KEY=VALUE. StudyError if it cannot be read."""
     try:
-        config = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise StudyError(str(path), str(error).replace("\n", " ")) from None
+        config = read_yaml(str(path), path.read_text())
+    except OSError as error:
+        raise StudyError(str(path), error.strerror or str(error)) from None
     if not isinstance(config, dict):
         raise StudyError(str(path), "is not a mapping of keys")
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise StudyError("--config", f"{setting!r} sets nothing", "write KEY=VALUE")
+        config = merged(config, {key: read_yaml(key, value)})
     return load_study(config)
+
+
+def read_yaml(key: str, text: str) -> Any:
+    """What YAML says. Raises StudyError under that key."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise StudyError(key, str(error)) from None
+
+
+def merged(config: Any, changes: Any) -> Any:
+    """Changes over a configuration, key by key, as Snakemake merges them."""
+    if not isinstance(config, dict) or not isinstance(changes, dict):
+        return changes
+    return config | {key: merged(config.get(key), value) for key, value in changes.items()}
 
 
 def print_strategies() -> None:

@@ -13,6 +13,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from moe_core.devices import SLOTS
 from moe_core.dispatch.kinds import Activation
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet
@@ -254,6 +255,9 @@ class ExecutionConfig(Strict):
 
     checkpoint_seconds: NonNegativeFloat = Field(
         description="Time between checkpoints of a run, besides one at each evaluation."
+    )
+    runs_per_gpu: Annotated[int, Field(ge=1, le=SLOTS)] = Field(
+        description="Runs that share a GPU; --resources gpu=N counts such shares."
     )
 
 

@@ -5,6 +5,7 @@ Free of torch: a workflow is planned with it.
 
 import difflib
 import math
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -27,6 +28,11 @@ from moe_core.errors import StudyError
 from moe_core.routing import registry
 from moe_core.strict import Strict
 
+NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+HUB_NAME = re.compile(r"[A-Za-z0-9_.-]{1,96}(/[A-Za-z0-9_.-]{1,96})?")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SMALLEST, LARGEST = 1e-12, 1e12  # between them, factors of an experiment stay finite
+
 
 def check(config: dict[str, Any]) -> StudyConfig:
     """Types and keys by schema, then what the schema cannot say. Raises StudyError."""
@@ -34,12 +40,58 @@ def check(config: dict[str, Any]) -> StudyConfig:
         checked = StudyConfig.model_validate(config)
     except ValidationError as error:
         raise _explain(error) from None
+    _check_values("", checked.model_dump())
+    _check_revisions(checked)
     _one_of("scale", checked.scale, checked.scales)
     _check_experiments(checked.experiments)
     for name, scale in checked.scales.items():
         _check_scale(f"scales.{name}", scale, checked.experiments)
     _check_dispatch(checked)
     return checked
+
+
+def _check_values(key: str, value: Any) -> None:
+    """That no list holds a value twice, no number is absurd, and no name of a scale odd."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                if not NAME.fullmatch(name):
+                    raise StudyError(f"{key}.{name}", "a name has letters, digits, - and _ alone")
+                _check_values(f"{key}.{name}".lstrip("."), inner)
+        case list():
+            for inner in value:
+                if value.count(inner) > 1:
+                    raise StudyError(key, f"{inner!r} stands there twice")
+                _check_values(key, inner)
+        case int() | float():
+            if value and not SMALLEST <= abs(value) <= LARGEST:
+                raise StudyError(
+                    key, f"{value!r} is wrong: allowed is from {SMALLEST:g} to {LARGEST:g}"
+                )
+
+
+def _check_revisions(config: StudyConfig) -> None:
+    """That what is fetched from the hub cannot change there."""
+    for key, used, source in (
+        ("corpus.hub", config.corpus.source == "hub", config.corpus.hub),
+        (
+            "tokenizer.pretrained",
+            config.tokenizer.kind == "pretrained",
+            config.tokenizer.pretrained,
+        ),
+    ):
+        # a missing .json is told as such (study.local_tokenizer)
+        if not used or os.path.exists(source.name) or source.name.endswith(".json"):
+            continue
+        if not HUB_NAME.fullmatch(source.name):
+            raise StudyError(f"{key}.name", f"no path here and no name on the hub: {source.name!r}")
+        if not COMMIT.fullmatch(source.revision):
+            raise StudyError(
+                f"{key}.revision",
+                f"{source.revision!r} is no commit of 40 hexadecimal digits, and a branch or tag "
+                "may change under a study",
+                f"copy the commit from https://huggingface.co ({source.name})",
+            )
 
 
 def strategies_by_experiment(experiments: Experiments) -> dict[str, list[str]]:
@@ -51,10 +103,6 @@ def _check_experiments(experiments: Experiments) -> None:
     for name, strategies in strategies_by_experiment(experiments).items():
         for strategy in strategies:
             _one_of(f"experiments.{name}.strategies", strategy, registry.names())
-        _distinct(f"experiments.{name}.strategies", strategies)
-    for key in ("capacity_sweep.capacity_factors", "router_nets.routers", "learning_rate.factors"):
-        name, _, axis = key.partition(".")
-        _distinct(f"experiments.{key}", getattr(getattr(experiments, name), axis))
     _check_unified(experiments.unified)
     _check_balance(experiments.balance)
     factors = experiments.learning_rate.factors
@@ -78,7 +126,6 @@ def _check_unified(unified: UnifiedConfig) -> None:
     for name in ("headline", "shared_expert"):
         for strategy in getattr(unified, name):
             _one_of(f"experiments.unified.{name}", strategy, unified.strategies)
-        _distinct(f"experiments.unified.{name}", getattr(unified, name))
     for strategy in unified.shared_expert:
         if registry.declaration(strategy)["fills_capacity"]:
             raise StudyError(
@@ -100,8 +147,6 @@ def _check_balance(balance: BalanceConfig) -> None:
 
 
 def _check_capacity(capacity: CapacityConfig) -> None:
-    for name in ("num_experts", "top_k", "capacity_factors"):
-        _distinct(f"experiments.capacity.{name}", getattr(capacity, name))
     fewest = min(capacity.num_experts)
     for axis, top_k in (
         ("top_k", max(capacity.top_k)),
@@ -118,7 +163,6 @@ def _check_capacity(capacity: CapacityConfig) -> None:
 def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     for strategy in scale.learning_rates:
         _one_of(f"{key}.learning_rates", strategy, (*registry.names(), "dense"))
-    _distinct(f"{key}.capacity_factors", scale.capacity_factors)
     _check_seeds(key, scale, experiments.learning_rate.seeds)
     used = {s for many in strategies_by_experiment(experiments).values() for s in many}
     _check_model(f"{key}.model", scale.model, sorted(used))
@@ -126,12 +170,6 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
 
 
 def _check_seeds(key: str, scale: Scale, tuning: list[int]) -> None:
-    for name, seeds in (
-        ("seeds", scale.seeds),
-        ("other_seeds", scale.other_seeds),
-        ("sweep.seeds", scale.sweep.seeds),
-    ):
-        _distinct(f"{key}.{name}", seeds)
     for seed in tuning:
         if seed in scale.seeds:
             raise StudyError(
@@ -244,12 +282,6 @@ def _one_of(key: str, value: str, allowed: Iterable[str]) -> None:
         )
 
 
-def _distinct(key: str, values: list[Any]) -> None:
-    repeated = [v for v in values if values.count(v) > 1]
-    if repeated:
-        raise StudyError(key, f"{repeated[0]!r} stands there twice")
-
-
 def _nearest(word: str, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""
@@ -265,7 +297,7 @@ def _explain(error: ValidationError) -> StudyError:
     details = error.errors(include_url=False)
     first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
     key = ".".join(str(part) for part in first["loc"]) or "configuration"
-    value, name = first["input"], str(first["loc"][-1]) if first["loc"] else ""
+    value, name = _brief(first["input"]), str(first["loc"][-1]) if first["loc"] else ""
     parent = first["loc"][:-1]
     if first["type"] == "extra_forbidden":
         known = _fields_at(parent)
@@ -277,17 +309,22 @@ def _explain(error: ValidationError) -> StudyError:
     if first["type"] == "literal_error":
         allowed = re.findall(r"'([^']*)'", first["ctx"]["expected"])
         return StudyError(
-            key, f"unknown value {value!r}{_nearest(value, allowed)}", f"allowed: {_list(allowed)}"
+            key,
+            f"unknown value {value}{_nearest(first['input'], allowed)}",
+            f"allowed: {_list(allowed)}",
         )
     if first["type"] == "model_type":
         fields = _list(_fields_at(first["loc"]))
-        return StudyError(
-            key, f"{value!r} is wrong: a group of keys belongs here", f"keys: {fields}"
-        )
+        return StudyError(key, f"{value} is wrong: a group of keys belongs here", f"keys: {fields}")
     hint = ""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
+    if re.fullmatch(r"'[+-]?\d+(\.\d*)?[eE][+-]?\d+'", value):
         hint = "YAML reads this as text: write it with a dot and a sign, as in 1.0e-3"
-    return StudyError(key, f"{value!r} is wrong: {first['msg'].lower()}", hint)
+    return StudyError(key, f"{value} is wrong: {first['msg'].lower()}", hint)
+
+
+def _brief(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 100 else f"{shown[:80]}…"
 
 
 def _fields_at(loc: tuple[int | str, ...]) -> list[str]:

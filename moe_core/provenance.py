@@ -12,6 +12,7 @@ import platform
 import secrets
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -75,7 +76,8 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
     """Write a file so that its readers find the old content or the new, never a part.
 
     Text is written as UTF-8 with its line ends as they are. The folder must exist. On failure
-    the old file stays as it was and nothing else is left behind.
+    the old file stays as it was and nothing else is left behind; OSError names
+    the path.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -85,8 +87,11 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = str(path)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 

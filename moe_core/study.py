@@ -4,8 +4,8 @@ A row is all that its training job needs, as one canonical JSON; its id is a rea
 short hash of that JSON, so that equal rows of two experiments are one run. Free of torch.
 """
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from moe_core.arms import Arms
@@ -123,7 +123,7 @@ def local_tokenizer(tokenizer: TokenizerConfig) -> list[str]:
     name = tokenizer.pretrained.name
     if tokenizer.kind != "pretrained":
         return []
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return [name]
     if name.endswith(".json"):
         raise StudyError("tokenizer.pretrained.name", f"no file {name!r}")

@@ -16,14 +16,16 @@ rule throughput:
     resources:
         runtime=60,
         mem_mb=4000,
-        gpu=GPU,
+        gpu=WHOLE_GPU,
+        on_devices=ON_WHOLE_DEVICE,
     params:
         spec=shape_spec,
         code=shape_code,
         tokens=subpath(input.meta, parent=True),
     shell:
-        "python -m workflow_scripts.throughput --spec {params.spec:q} --threads {threads} "
-        "--tokens {params.tokens:q} --out {output.throughput:q} 2>&1 | tee {log:q}"
+        "{resources.on_devices}python -m workflow_scripts.throughput --spec {params.spec:q} "
+        "--threads {threads} --tokens {params.tokens:q} --out {output.throughput:q} "
+        "2>&1 | tee {log:q}"
 
 
 rule router_logits:

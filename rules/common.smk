@@ -12,6 +12,7 @@ os.environ.update(PYTHONPATH=str(workflow.basedir))
 sys.path.insert(0, str(workflow.basedir))
 
 from moe_core.configuration import SWEEPS
+from moe_core.configuration_file import check_file
 from moe_core.corpus.sources import matching_files
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
@@ -28,13 +29,25 @@ from moe_core.study import (
 )
 
 try:
+    check_file(Path("config.yaml"))
+except StudyError as error:
+    sys.exit(f"config error: {error}")
+
+
+configfile: "config.yaml"
+
+
+try:
     study = load_study(config)
     corpus_files = (
         [str(path) for path in matching_files(study.config.corpus.files.paths)]
         if study.corpus == "files"
         else []
     )
-    local_tokenizer(study.config.tokenizer)  # a missing file is told before any job
+    # a missing file is told before any job
+    for path in [*corpus_files, *local_tokenizer(study.config.tokenizer)]:
+        if "{" in path:
+            raise StudyError(path, "braces are wildcards to Snakemake", "rename it")
 except StudyError as error:
     sys.exit(f"config error: {error}")
 
@@ -42,8 +55,10 @@ CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
 SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
 ALL_CORES = workflow.cores or os.cpu_count()
-CHECKPOINT_SECONDS = study.config.execution.checkpoint_seconds
+# the resource gpu counts shares of devices: a process of a run takes one, a timing all of a device
 GPU = 1 if study.config.device == "cuda" else 0
+WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
+ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
 # of a machine that benchmarks/compute.py had to itself
@@ -96,6 +111,16 @@ def run_code(wildcards):
     """Digest of the code that a run depends on."""
     model = of_this_study(study.runs, wildcards.run).model
     return script_code("train", *strategies_of(model))
+
+
+def on_devices(wildcards):
+    """Waits for a device for each process of a run, and holds them for it; nothing on a CPU.
+
+    A resource, not a parameter: how runs share devices makes no run stale.
+    """
+    count = of_this_study(study.runs, wildcards.run).world_size
+    take = f"python -m moe_core.devices --shares {WHOLE_GPU} --count {count} -- "
+    return take if GPU else ""
 
 
 def run_threads(wildcards):

@@ -84,7 +84,7 @@ rule tables:
         code=script_code("tables", *study.config.experiments.unified.strategies),
     shell:
         "python -m workflow_scripts.tables --aggregate {input.aggregate:q} "
-        "--names {params.strategies} --unified {output.unified:q} "
+        "--names {params.strategies:q} --unified {output.unified:q} "
         "--strategies {output.strategies:q} 2>&1 | tee {log:q}"
 
 
@@ -129,6 +129,21 @@ use rule ledger_table as audit_table with:
         code=script_code("audit_table"),
 
 
+use rule ledger_table as failures_table with:
+    """Typeset the runs that failed: how, when, and the checkpoint that is left."""
+    input:
+        run_files(study.runs, "summary.json"),
+    output:
+        tex="results/report/failures_table.tex",
+    log:
+        "results/logs/failures_table.log",
+    benchmark:
+        "results/benchmarks/failures_table.jsonl"
+    params:
+        script="failures_table",
+        code=script_code("failures_table"),
+
+
 use rule ledger_table as published_table with:
     """Typeset the original's strategies as published beside ours."""
     input:
@@ -169,6 +184,7 @@ rule report:
             "results/report/strategy_table.tex",
             "results/report/ledger_table.tex",
             "results/report/audit_table.tex",
+            "results/report/failures_table.tex",
             "results/report/published_table.tex",
             "results/report/compute_table.tex",
             expand("results/compute/{figure}.pdf", figure=COMPUTE_FIGURES),

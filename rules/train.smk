@@ -12,24 +12,30 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/benchmarks/train/{run}.jsonl"
-    conda:
-        "../envs/bench.yaml"
     # one that runs out of memory goes on in smaller parts; a cluster grants more each time
     retries: 3
+    conda:
+        "../envs/bench.yaml"
     threads: run_threads
     resources:
         runtime=24 * 60,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         gpu=lambda wildcards: GPU * row_of(wildcards).world_size,
+        on_devices=on_devices,
+        # how jobs are run makes no run stale, so it is no parameter
+        checkpoint_seconds=str(study.config.execution.checkpoint_seconds),
     params:
         spec=run_spec,
         code=run_code,
         tokens=subpath(input.meta, parent=True),
         folder=subpath(output.summary, parent=True),
+    # a signal to the whole job is for the trainer: shell and log wait until its checkpoint is written
     shell:
-        "python -m workflow_scripts.train --spec {params.spec:q} --code {params.code} "
-        "--checkpoint-seconds {CHECKPOINT_SECONDS} --tokens {params.tokens:q} "
-        "--folder {params.folder:q} 2>&1 | tee {log:q}"
+        "trap : TERM INT; {resources.on_devices}"
+        "python -m workflow_scripts.train --spec {params.spec:q} "
+        "--code {params.code} --checkpoint-seconds {resources.checkpoint_seconds} "
+        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 "
+        "| (trap '' TERM INT; exec tee {log:q})"
 
 
 rule ngram:

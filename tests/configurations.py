@@ -30,3 +30,11 @@ def put(path: str, value: object) -> Edit:
         config[last] = value
 
     return edit
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(config: dict[str, Any]) -> None:
+        for one in edits:
+            one(config)
+
+    return edit

@@ -12,7 +12,7 @@ from moe_core.errors import StudyError
 from moe_core.routing import registry
 from moe_core.runs import run_id
 from moe_core.study import load_study
-from tests.configurations import DEFAULT, SCALE, Edit, changed, put
+from tests.configurations import DEFAULT, SCALE, Edit, both, changed, put
 
 TOP_LEVEL = sorted(StudyConfig.model_fields)
 
@@ -35,14 +35,6 @@ def rename(path: str, new: str) -> Edit:
         for name in parents:
             config = config[name]
         config[new] = config.pop(last)
-
-    return edit
-
-
-def both(*edits: Edit) -> Edit:
-    def edit(config: dict[str, Any]) -> None:
-        for one in edits:
-            one(config)
 
     return edit
 
@@ -270,7 +262,7 @@ def test_any_configuration_loads_or_fails_in_one_line(config: dict[str, Any]) ->
         message = str(error)
         assert len(message.splitlines()) == 1
         key = message.split(":")[0].split(".")[0]
-        unknown = {" ".join(str(k).split()) for k in config} - {*TOP_LEVEL}
+        unknown = {str(StudyError(str(k), "")).removesuffix(":") for k in {*config} - {*TOP_LEVEL}}
         assert key in TOP_LEVEL or any(message.startswith(name) for name in unknown)
     else:
         assert study.runs

@@ -1,5 +1,6 @@
 """Generated pages, pins and floors stay in step with their sources."""
 
+import ast
 import json
 import re
 import tomllib
@@ -44,7 +45,7 @@ def test_pins_agree():
     pins = {p.lower() for p in project["project"]["dependencies"]}
     assert all("==" in p for p in [*pins, *project["dependency-groups"]["dev"]])
     conda = yaml.safe_load((ROOT / "envs/bench.yaml").read_text())["dependencies"][-1]["pip"]
-    assert set(conda) == {p for p in pins if not p.startswith("snakemake==")}
+    assert set(conda) == {p for p in pins if not p.startswith("snakemake")}
     locked = {x.lower() for x in (ROOT / "requirements.lock").read_text().splitlines()}
     assert pins <= locked
 
@@ -76,3 +77,65 @@ def test_reference_draws_the_rates_that_its_tuning_chose():
         chosen.set_index(key).best_learning_rate.sort_index(),
         check_names=False,
     )
+
+
+# what runs code that stands in data
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+UNSAFE_CALLS = {
+    "eval",
+    "exec",
+    "torch.load",
+    "pd.read_pickle",
+    "yaml.load",
+    "os.system",
+    "os.popen",
+}
+UNSAFE_OPTIONS = {"allow_pickle", "trust_remote_code", "shell"}
+# its loader is a SafeLoader
+SAFE = {("moe_core/configuration_file.py", "yaml.load")}
+
+
+def unsafe(source: str) -> set[str]:
+    """Names in a module by which data could become code."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names} & UNSAFE_MODULES
+            case ast.ImportFrom(module=module):
+                found |= {module} & UNSAFE_MODULES
+            case ast.Call(func=function, keywords=keywords):
+                found |= {ast.unparse(function)} & UNSAFE_CALLS
+                found |= {str(keyword.arg) for keyword in keywords} & UNSAFE_OPTIONS
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("torch.load(path)", "torch.load"),
+        ("np.load(path, allow_pickle=True)", "allow_pickle"),
+        ("load_dataset(name, trust_remote_code=True)", "trust_remote_code"),
+        ("from pickle import loads", "pickle"),
+        ("subprocess.run(line, shell=True)", "shell"),
+    ],
+)
+def test_what_is_unsafe_is_seen(source, name):
+    assert unsafe(source) == {name}
+
+
+def test_data_never_becomes_code():
+    for folder in ("moe_core", "workflow_scripts"):
+        for path in (ROOT / folder).rglob("*.py"):
+            name = path.relative_to(ROOT).as_posix()
+            assert {u for u in unsafe(path.read_text()) if (name, u) not in SAFE} == set(), name
+
+
+def test_names_reach_a_shell_quoted():
+    numbers = {"threads", "params.trials", "params.tokens_recorded", "params.factors"}
+    numbers.add("resources.checkpoint_seconds")
+    ours = {*numbers, "params.smoke", "params.code", "params.script", "resources.on_devices"}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for command in re.findall(r"^    shell:\n((?:        .*\n)+)", path.read_text(), re.M):
+            for name in re.findall(r"\{([^{}]+)\}", command):
+                assert name in ours or name.endswith(":q"), command

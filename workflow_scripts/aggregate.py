@@ -1,10 +1,14 @@
-"""One row a cell: means over paired seeds with 95 % intervals, and differences to dense."""
+"""One row a cell: means over paired seeds with 95 % intervals, and differences to dense.
+
+Seeds that failed are counted and named: means over the others make a cell look better than it is.
+"""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from moe_core.failures import by_seed
 from moe_core.provenance import write_atomic
 from moe_core.stats.bootstrap import bits_per_byte, bits_per_byte_difference
 from moe_core.stats.holm import holm
@@ -81,7 +85,8 @@ def columns(name: str, interval: Interval) -> dict[str, float]:
 def dense_twins(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
     """Each run of a cell beside the dense run of its seed, text, width and active FLOPs.
 
-    Empty where a seed has several such dense runs, as where learning rates are tuned.
+    ``failed`` where either is. Empty where a seed has several such dense runs, as where learning
+    rates are tuned.
     """
     first = cell.iloc[0]
     same = (
@@ -94,7 +99,8 @@ def dense_twins(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
     dense = runs[same]
     if dense.seed.duplicated().any():
         dense = dense.iloc[:0]
-    return cell.merge(dense[["seed", "run"]], on="seed", suffixes=("", "_dense"))
+    twins = cell.merge(dense[["seed", "run", "status"]], on="seed", suffixes=("", "_dense"))
+    return twins.assign(failed=twins.status.eq("failed") | twins.status_dense.eq("failed"))
 
 
 def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories) -> dict:
@@ -102,36 +108,43 @@ def difference_columns(runs: pd.DataFrame, cell: pd.DataFrame, stories: Stories)
     name, twins = "bits_per_byte_minus_dense", dense_twins(runs, cell)
     if twins.empty or cell.strategy.iloc[0] == "dense":
         return {}
+    counts = {f"{name}_n": int((~twins.failed).sum()), f"{name}_n_failed": int(twins.failed.sum())}
+    twins = twins[~twins.failed]
+    if twins.empty:
+        return counts
     nats, dense = stories.nats(twins.run), stories.nats(twins.run_dense)
     weight = stories.bytes(twins.run)
     found = bits_per_byte_difference(nats, dense, weight)
-    by_seed = (nats - dense).sum(1) / (np.log(2) * weight.sum())
-    several = len(by_seed) > 1
-    return columns(name, found.interval) | {
+    gaps = (nats - dense).sum(1) / (np.log(2) * weight.sum())
+    several = len(gaps) > 1
+    power = {
         f"{name}_p": found.p_value,
         f"{name}_detectable": detectable(found.interval),
-        f"{name}_seeds_for_{WANTED:g}": seeds_needed(by_seed.std(ddof=1), WANTED)
-        if several
-        else None,
+        f"{name}_seeds_for_{WANTED:g}": seeds_needed(gaps.std(ddof=1), WANTED) if several else None,
     }
+    return counts | columns(name, found.interval) | power
 
 
 def cell_row(runs: pd.DataFrame, name: str, cell: pd.DataFrame, stories: Stories) -> dict:
     """Aggregate of one cell. Loads are means of runs; speed is per shape."""
-    row = {"cell": name, **cell[IDENTITY].iloc[0].to_dict(), "n": len(cell)}
+    finished = cell[cell.status.eq("finished")]
+    row = {"cell": name, **cell[IDENTITY].iloc[0].to_dict(), "n": len(finished)}
+    row |= {"n_failed": len(cell) - len(finished), "failures": by_seed(cell)}
     if cell.run.isna().any():  # the n-gram, fitted once
         return row | {"bits_per_byte": cell.bits_per_byte.iloc[0]}
-    nats, weight = stories.nats(cell.run), stories.bytes(cell.run)
+    row |= difference_columns(runs, cell, stories)
+    if finished.empty:
+        return row
+    nats, weight = stories.nats(finished.run), stories.bytes(finished.run)
     row |= columns("bits_per_byte", bits_per_byte(nats, weight))
-    train_mode = stories.nats(cell.run, "nats_train_mode")
+    train_mode = stories.nats(finished.run, "nats_train_mode")
     premium = bits_per_byte_difference(nats, train_mode, weight).interval
     row |= columns("leak_premium", premium) if cell.strategy.iloc[0] != "dense" else {}
-    row |= difference_columns(runs, cell, stories)
     for key in OVER_SEEDS:
-        values = cell[key].dropna()
+        values = finished[key].dropna()
         if len(values):
             row |= columns(key, mean_interval(values))
-    return row | cell[PER_SHAPE].iloc[0].to_dict()
+    return row | finished[PER_SHAPE].iloc[0].to_dict()
 
 
 def origin(runs: pd.DataFrame, cell: pd.DataFrame) -> dict[str, str]:
@@ -151,10 +164,12 @@ def main() -> None:
         [cell_row(runs, str(name), cell, stories) | origin(runs, cell) for (name, _), cell in cells]
     )
     # every column, whether or not this experiment has cells that fill it
-    p_value = "bits_per_byte_minus_dense_p"
-    means = [*OVER_SEEDS, "leak_premium", "bits_per_byte_minus_dense"]
+    difference = "bits_per_byte_minus_dense"
+    p_value = f"{difference}_p"
+    means = ["bits_per_byte", *OVER_SEEDS, "leak_premium", difference]
     expected = [f"{key}{end}" for key in means for end in ("", "_low", "_high")]
-    table = table.reindex(columns=list(dict.fromkeys([*table, *expected, p_value])))
+    expected += [f"{difference}{end}" for end in ("_n", "_n_failed", "_p", "_detectable")]
+    table = table.reindex(columns=list(dict.fromkeys([*table, *expected, *PER_SHAPE])))
     tested = table[p_value].notna()
     table.loc[tested, f"{p_value}_holm"] = holm(table.loc[tested, p_value])
     write_atomic(given.out, table.to_csv(index=False))

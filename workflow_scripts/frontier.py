@@ -7,7 +7,9 @@ from moe_core.figures.style import (
     PAGE_INCHES,
     draw_control,
     look,
+    marked,
     move_apart,
+    note_failed,
     point_text,
     save,
     use_print_style,
@@ -34,8 +36,10 @@ def main() -> None:
     given = arguments.parse_args()
     table = pd.read_csv(given.table)
     ngram = table[table.strategy == "ngram"]
-    cells = table[table.tokens_per_s.notna() & (~table.control | table.strategy.eq("dense"))]
-    several = len(cells.capacity_factor.dropna().unique()) > 1
+    wanted = table[~table.control | table.strategy.eq("dense")]
+    several = len(wanted.capacity_factor.dropna().unique()) > 1
+    names = [point_label(cell, several) for _, cell in wanted.iterrows()]
+    cells = wanted[wanted.tokens_per_s.notna()]
     # shared evenly by the two speeds of a ratio, which may be off by as much as the machine drifted
     drift = (cells.matmul_peak_flops.max() / cells.matmul_peak_flops.min()) ** 0.5
     use_print_style()
@@ -59,12 +63,16 @@ def main() -> None:
             markersize=5,
             elinewidth=0.6,
         )
-        labels.append(point_text(axes, x, y, point_label(cell, several), style.color))
+        labels.append(
+            point_text(axes, x, y, marked(point_label(cell, several), cell.n_failed), style.color)
+        )
         xs.append(x)
         ys.append(y)
     for _, row in ngram.iterrows():
         draw_control(axes, row)
     axes.set(xlabel="training throughput (thousand tokens/s)", ylabel="test bits per byte")
+    counts = {"name": names, "n": wanted.n, "n_failed": wanted.n_failed}
+    note_failed(figure, pd.DataFrame(counts))
     move_apart(axes, labels, xs, ys)
     save(figure, given.pdf, given.png, given.table)
 

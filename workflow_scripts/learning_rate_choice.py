@@ -1,7 +1,10 @@
 """The best learning rate of each strategy on tuning seeds, and what its own rate costs."""
 
+import math
+
 import pandas as pd
 
+from moe_core.failures import by_seed
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
@@ -9,10 +12,13 @@ TUNED = "valid_bits_per_byte"  # never the test stories, which the study is read
 
 
 def choice(arm: pd.DataFrame, factors: list[float]) -> dict[str, object]:
-    """Best, own and edge of one arm; rates stand in the order of the factors."""
-    by_rate = arm.groupby("learning_rate")[TUNED].mean()
+    """Best, own and edge of one arm; rates stand in the order of the factors.
+
+    A rate at which any seed failed is not compared: the others would flatter it.
+    """
+    by_rate = arm.groupby("learning_rate")[TUNED].agg(lambda values: values.mean(skipna=False))
     own = by_rate.index[sorted(factors).index(1.0)]
-    best = by_rate.idxmin()
+    best = by_rate.idxmin() if by_rate.notna().any() else math.nan
     return {
         "strategy": arm.strategy.iloc[0],
         "ffn_hidden": arm.ffn_hidden.iloc[0],
@@ -20,10 +26,14 @@ def choice(arm: pd.DataFrame, factors: list[float]) -> dict[str, object]:
         "best_learning_rate": best,
         "best_on_edge": best in (by_rate.index[0], by_rate.index[-1]),
         TUNED: by_rate[own],
-        f"best_{TUNED}": by_rate[best],
-        "regret_bits_per_byte": by_rate[own] - by_rate[best],
+        f"best_{TUNED}": by_rate.min(),
+        "regret_bits_per_byte": by_rate[own] - by_rate.min(),
         "tuning_seeds": arm.seed.nunique(),
         "steps": arm.steps.iloc[0],
+        "failures": "; ".join(
+            f"rate {rate:g}, {by_seed(runs)}"
+            for rate, runs in arm[arm.status.eq("failed")].groupby("learning_rate")
+        ),
     }
 
 

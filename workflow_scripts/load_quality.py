@@ -6,7 +6,9 @@ import pandas as pd
 from moe_core.figures.style import (
     COLUMN_INCHES,
     look,
+    marked,
     move_apart,
+    note_failed,
     order,
     point_text,
     save,
@@ -20,15 +22,20 @@ def main() -> None:
     path_argument(arguments, "table", "pdf", "png")
     given = arguments.parse_args()
     runs = pd.read_csv(given.table)
-    runs = runs[runs.load_cv.notna() & ~runs.control & runs.shared_hidden.eq(0)]
+    runs = runs[~runs.control & runs.shared_hidden.eq(0)]
     several = len(runs.capacity_factor.dropna().unique()) > 1
     use_print_style()
     figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 3.2))
-    labels = []
+    labels, names = [], []
     for strategy in order(list(runs.strategy)):
         style = look(strategy)
         own = runs[runs.strategy == strategy]
         for capacity_factor, cell in own.groupby("capacity_factor"):
+            text = f"{style.label}, cf {capacity_factor:g}" if several else style.label
+            failed = cell.status.eq("failed")
+            names.append((text, (~failed).sum(), failed.sum()))
+            if failed.all():
+                continue
             axes.scatter(
                 cell.load_cv_causal, cell.bits_per_byte, s=6, color=style.color, alpha=0.4, lw=0
             )
@@ -42,9 +49,9 @@ def main() -> None:
                 facecolor="white" if style.hollow else style.color,
                 edgecolor=style.color,
             )
-            text = f"{style.label}, cf {capacity_factor:g}" if several else style.label
-            labels.append(point_text(axes, x, y, text, style.color))
+            labels.append(point_text(axes, x, y, marked(text, failed.sum()), style.color))
     axes.set(xlabel="load CV by a decoder's rule", ylabel="test bits per byte")
+    note_failed(figure, pd.DataFrame(names, columns=["name", "n", "n_failed"]))
     move_apart(axes, labels)
     save(figure, given.pdf, given.png, given.table)
 

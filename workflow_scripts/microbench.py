@@ -1,10 +1,15 @@
-"""Measure capacity, pack and combine on random, skewed and recorded assignments."""
+"""Measure capacity, pack and combine on random, skewed and recorded assignments.
+
+Where the run to record failed, its cells are rows with the reason and without measures.
+"""
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from moe_core.measure.capacity_bench import (
@@ -29,13 +34,29 @@ def cells(spec: dict, recorded: list[Path]) -> Iterator[CapacityCell]:
             "zipf": zipf_logits(
                 tokens, num_experts, spec["zipf_exponent"], stream(0, "zipf", num_experts)
             ),
-            "recorded": load_file(path)["logits_TE"],
         }
+        if logits := load_file(path):  # none of a run that failed
+            kinds["recorded"] = logits["logits_TE"]
         for kind, logits_TE in kinds.items():
             for top_k in spec["top_k"]:
                 routing = top_k_routing(logits_TE, top_k)
                 for capacity_factor in spec["capacity_factors"]:
                     yield CapacityCell(kind, capacity_factor, top_k, routing)
+
+
+def holes(spec: dict, recorded: list[Path]) -> list[dict[str, object]]:
+    """Rows of the recorded cells that there are not."""
+    rows = []
+    for num_experts, path in zip(spec["num_experts"], recorded, strict=True):
+        with safe_open(path, "pt") as file:
+            reason = (file.metadata() or {}).get("not_recorded")
+        if reason:
+            rows += [
+                {"assignments": "recorded", "num_experts": num_experts, "top_k": top_k}
+                | {"capacity_factor": capacity_factor, "not_recorded": reason}
+                for top_k, capacity_factor in product(spec["top_k"], spec["capacity_factors"])
+            ]
+    return rows
 
 
 def main() -> None:
@@ -47,7 +68,9 @@ def main() -> None:
     given = arguments.parse_args()
     prepare_process("cpu", given.threads)
     spec = given.spec
-    table = pd.DataFrame(measure_cells(cells(spec, given.recorded), spec["dim"], spec["repeats"]))
+    rows = measure_cells(cells(spec, given.recorded), spec["dim"], spec["repeats"])
+    table = pd.DataFrame(rows + holes(spec, given.recorded))
+    table["not_recorded"] = table.get("not_recorded")  # a column in any case
     write_atomic(given.out, table.to_csv(index=False))
     print(f"{len(table)} cells, memcpy {table.memcpy_bytes_per_s.iloc[0] / 1e9:.1f} GB/s")
 

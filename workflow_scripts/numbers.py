@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from moe_core.failures import brief
 from moe_core.provenance import file_sha256, write_atomic
 from moe_core.routing.slots import random_drop_law, slots_per_expert
 from workflow_scripts.command import parser, path_argument, run
@@ -105,14 +106,28 @@ def environment_numbers(runs: pd.DataFrame, run: dict, timed: dict) -> Iterator[
     yield Number("environment/torch", _distinct(trained.torch), "text", "summary")
     yield Number("environment/device", _distinct(trained.device_name), "text", "summary")
     yield Number("environment/threads", run["process"]["threads"], "count", "run")
-    yield Number("test/stories", int(trained.test_stories.iloc[0]), "count", "summary")
-    yield Number("test/bytes", int(trained.test_bytes.iloc[0]), "count", "summary")
+    yield Number("test/stories", _finite(trained.test_stories.max()), "count", "summary")
+    yield Number("test/bytes", _finite(trained.test_bytes.max()), "count", "summary")
     yield Number("throughput/threads", timed["process"]["threads"], "count", "throughput")
     yield Number("throughput/matmul_peak", timed["matmul_peak_flops"] / 1e9, "gflops", "throughput")
 
 
 def _distinct(values: pd.Series) -> str:
     return " and ".join(sorted(values.astype(str).unique()))
+
+
+def failed_numbers(runs: pd.DataFrame) -> Iterator[Number]:
+    """A sentence on the runs of the unified experiment that failed, empty where none did."""
+    trained = runs[runs.run.notna()]
+    failed = int(trained.status.eq("failed").sum())
+    sentence = f"Of the {len(trained)} runs {failed} failed; means are of the others."
+    yield Number("unified/failed", sentence if failed else "", "text", "summary")
+
+
+def named(cell: pd.Series) -> str:
+    """The label of a cell, with the seeds that it lost."""
+    lost = f" ({cell.n_failed} of {cell.n + cell.n_failed} seeds failed)" if cell.n_failed else ""
+    return f"{cell.label}{lost}"
 
 
 def with_runs(
@@ -131,10 +146,15 @@ def with_runs(
 
 @with_runs
 def cell_numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
-    """Label, capacity factor and measures of one cell of the aggregate."""
-    yield Number(f"{prefix}/label", cell.label, "text", "aggregate")
-    if pd.notna(cell.capacity_factor):
-        yield Number(f"{prefix}/capacity_factor", cell.capacity_factor, "setting", "aggregate")
+    """Label, capacity factor and measures of one cell of the aggregate.
+
+    A measure that failed runs left empty is there and has no value.
+    """
+    hole = cell.n == 0 or cell.n_failed > 0 or cell.bits_per_byte_minus_dense_n_failed > 0
+    yield Number(f"{prefix}/label", named(cell), "text", "aggregate")
+    if pd.notna(cell.capacity_factor) or hole:
+        factor = _finite(cell.capacity_factor)
+        yield Number(f"{prefix}/capacity_factor", factor, "setting", "aggregate")
     intervals = {
         "bits_per_byte": "bits_per_byte",
         "bits_per_byte_minus_dense": "bits_per_byte",
@@ -144,44 +164,57 @@ def cell_numbers(prefix: str, cell: pd.Series) -> Iterator[Number]:
         "load_cv": "ratio",
     }
     for key, unit in intervals.items():
-        if pd.notna(cell[key]):
-            low, high = (float(cell[f"{key}_{end}"]) for end in ("low", "high"))
-            ends = (low, high) if pd.notna(low) else (None, None)
-            yield Number(
-                f"{prefix}/{key}", float(cell[key]), unit, "aggregate", *ends, n=int(cell.n)
-            )
-    if pd.notna(cell.tokens_per_s):
-        yield Number(f"{prefix}/tokens_per_s", float(cell.tokens_per_s), "rate", "aggregate")
+        if pd.notna(cell[key]) or hole:
+            mean, low, high = (_finite(cell[f"{key}{end}"]) for end in ("", "_low", "_high"))
+            n = cell.get(f"{key}_n", cell.n)  # pairs, of a difference
+            n = 0 if mean is None else int(n)
+            yield Number(f"{prefix}/{key}", mean, unit, "aggregate", low, high, n)
+    if pd.notna(cell.tokens_per_s) or hole:
+        yield Number(f"{prefix}/tokens_per_s", _finite(cell.tokens_per_s), "rate", "aggregate")
 
 
 def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Number]:
     """Every cell by name, then the cells that the text speaks of by their role.
 
-    Best and worst are so over the seeds that all ranked cells have.
+    Cells without a finished seed are not ranked. Best and worst are so over the seeds that all
+    ranked cells have. A role that no cell can have has no values.
     """
     for _, cell in aggregate.iterrows():
         yield from cell_numbers(f"unified/{cell.cell}", cell)
-    ranked = aggregate[~aggregate.control]
+    nothing = pd.Series({"label": "none", "n": 0, "n_failed": 0}).reindex(aggregate.columns)
+    routed = aggregate[~aggregate.control]
+    ranked = routed[routed.n > 0]
+
+    def extreme(values: pd.Series, smallest: bool = False) -> pd.Series:
+        values = values[ranked.index].dropna()
+        if values.empty:
+            return nothing
+        return ranked.loc[values.idxmin() if smallest else values.idxmax()]
+
+    def dense_of(cell: pd.Series) -> pd.Series:
+        same = dense[dense.ffn_hidden == cell.dense_width]
+        return nothing if same.empty else same.iloc[0]
+
     dense = aggregate[aggregate.strategy == "dense"]
     usual = aggregate.capacity_factor.max()
     controls = aggregate[aggregate.capacity_factor.isna() | aggregate.capacity_factor.eq(usual)]
     controls = controls.set_index("strategy")
     by_seed = runs.pivot_table(index="cell", columns="seed", values="bits_per_byte")
     common = by_seed.columns[by_seed.loc[ranked.cell].notna().all()]
-    on_common_seeds = aggregate.cell.map(by_seed[common].mean(axis=1))
-    best = ranked.loc[on_common_seeds[ranked.index].idxmin()]
+    on_common_seeds = aggregate.cell.map(by_seed[common].mean(axis=1, skipna=False))
+    best, fastest = extreme(on_common_seeds, smallest=True), extreme(aggregate.tokens_per_s)
     roles = {
         "best": best,
-        "worst": ranked.loc[on_common_seeds[ranked.index].idxmax()],
-        "dense_of_best": dense[dense.ffn_hidden == best.dense_width].iloc[0],
-        "fastest": ranked.loc[ranked.tokens_per_s.idxmax()],
-        "slowest": ranked.loc[ranked.tokens_per_s.idxmin()],
-        "most_balanced": ranked.loc[ranked.load_cv.idxmin()],
-        "least_balanced": ranked.loc[ranked.load_cv.idxmax()],
-        "most_dropped": ranked.loc[ranked.drop_rate.idxmax()],
-        "most_leaking": ranked.loc[ranked.leak_premium.idxmax()],
+        "worst": extreme(on_common_seeds),
+        "dense_of_best": dense_of(best),
+        "fastest": fastest,
+        "slowest": extreme(aggregate.tokens_per_s, smallest=True),
+        "most_balanced": extreme(aggregate.load_cv, smallest=True),
+        "least_balanced": extreme(aggregate.load_cv),
+        "most_dropped": extreme(aggregate.drop_rate),
+        "most_leaking": extreme(aggregate.leak_premium),
         # the dense model that most arms are compared with, and that of equal size
-        "dense": dense[dense.dense_width == ranked.dense_width.mode().max()].iloc[0],
+        "dense": dense[dense.dense_width == routed.dense_width.mode().max()].iloc[0],
         "dense_largest": dense.loc[dense.ffn_hidden.idxmax()],
         "ngram": controls.loc["ngram"],
     }
@@ -190,7 +223,7 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
         yield from cell_numbers(f"unified/{role}", cell)
     yield Number("unified/common_seeds", len(common), "count", "summary")
     for role in ("best", "worst", "dense_of_best"):
-        mean = float(on_common_seeds[roles[role].name])
+        mean = _finite(on_common_seeds.get(roles[role].name))
         yield Number(f"unified/{role}/on_common_seeds", mean, "bits_per_byte", "summary")
     beaten = int((ranked.bits_per_byte < roles["ngram"].bits_per_byte).sum())
     yield Number("unified/ranked_cells", len(ranked), "count", "aggregate")
@@ -198,26 +231,26 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     yield Number("unified/regime", regime(beaten, len(ranked)), "text", "aggregate")
     deviation = runs[runs.cell.isin(ranked.cell)].groupby("cell").bits_per_byte.std()
     yield Number("unified/seed_sd_median", _finite(deviation.median()), "bits_per_byte", "summary")
-    holm = ranked.bits_per_byte_minus_dense_p_holm
-    better = ranked[(holm < 0.05) & (ranked.bits_per_byte_minus_dense < 0)]
-    worse = ranked[(holm < 0.05) & (ranked.bits_per_byte_minus_dense > 0)]
-    yield Number("unified/better_than_dense", _words(better.label), "text", "aggregate")
-    yield Number("unified/worse_than_dense", _words(worse.label), "text", "aggregate")
+    sure = ranked[ranked.bits_per_byte_minus_dense_p_holm < 0.05]
+    for side, sign in (("better", -1), ("worse", 1)):
+        cells = sure[sign * sure.bits_per_byte_minus_dense > 0]
+        names = _words(named(cell) for _, cell in cells.iterrows())
+        yield Number(f"unified/{side}_than_dense", names, "text", "aggregate")
     detectable = ranked.bits_per_byte_minus_dense_detectable
     yield Number(
         "unified/detectable_median", _finite(detectable.median()), "bits_per_byte", "aggregate"
     )
     yield Number("unified/detectable_max", _finite(detectable.max()), "bits_per_byte", "aggregate")
-    fastest = roles["fastest"]
-    own_dense = dense[dense.dense_width == fastest.dense_width].iloc[0]
-    speed = fastest.tokens_per_s / own_dense.tokens_per_s
-    yield Number("unified/fastest_over_dense_speed", speed, "share", "aggregate")
+    speed = fastest.tokens_per_s / dense_of(fastest).tokens_per_s
+    yield Number("unified/fastest_over_dense_speed", _finite(speed), "share", "aggregate")
     peaks = aggregate.matmul_peak_flops
-    yield Number("throughput/drift", peaks.max() / peaks.min(), "ratio", "aggregate")
+    yield Number("throughput/drift", _finite(peaks.max() / peaks.min()), "ratio", "aggregate")
 
 
 def regime(beaten: int, cells: int) -> str:
     """What the n-gram control says of how far the models are trained, as a sentence."""
+    if not cells:
+        return "No ranked cell has a seed that finished."
     if beaten == cells:
         return "Every ranked cell is ahead of the 5-gram control."
     if beaten:
@@ -247,9 +280,10 @@ def claim_numbers(ledger: pd.DataFrame) -> Iterator[Number]:
 
 def audit_numbers(audits: pd.DataFrame) -> Iterator[Number]:
     """How much was audited, and what the audits found."""
+    audits = audits[audits.not_audited.isna()]
     invariances = audits[audits.audit == "suffix"]
     yield Number("audits/strategies", audits.strategy.nunique(), "count", "audits")
-    yield Number("audits/trials", int(invariances.trials.min()), "count", "audits")
+    yield Number("audits/trials", _finite(invariances.trials.min()), "count", "audits")
     declared = audits[audits.declared]
     yield Number("audits/declared", len(declared), "count", "audits")
     yield Number("audits/breaches", int((~declared.passed).sum()), "count", "audits")
@@ -260,7 +294,7 @@ def audit_numbers(audits: pd.DataFrame) -> Iterator[Number]:
         "audits",
     )
     passing = declared[declared.audit.eq("suffix")]
-    yield Number("audits/high", float(passing.high.max()), "share_fine", "audits")
+    yield Number("audits/high", _finite(passing.high.max()), "share_fine", "audits")
 
 
 def rate_numbers(choice: pd.DataFrame) -> Iterator[Number]:
@@ -270,10 +304,14 @@ def rate_numbers(choice: pd.DataFrame) -> Iterator[Number]:
         width = f", F = {row.ffn_hidden:.0f}" if row.strategy == "dense" else ""
         return f"{row.strategy}{width}"
 
-    worst = float(choice.regret_bits_per_byte.max())
+    worst = _finite(choice.regret_bits_per_byte.max())
     on_edge = [arm(row) for _, row in choice[choice.best_on_edge].iterrows()]
     yield Number("rates/arms", len(choice), "count", "choice")
     yield Number("rates/edge", edge(on_edge, len(choice)), "text", "choice")
+    lost = choice[choice.failures.notna()]
+    failed = [f"{arm(row)} ({row.failures})" for _, row in lost.iterrows()]
+    sentence = f"Rates at which a seed failed are not compared: {'; '.join(failed)}."
+    yield Number("rates/failed", sentence if failed else "", "text", "choice")
     yield Number("rates/regret_max", worst, "bits_per_byte", "choice")
     yield Number("rates/seeds", int(choice.tuning_seeds.min()), "count", "choice")
     yield Number("rates/steps", int(choice.steps.max()), "count", "choice")
@@ -289,6 +327,11 @@ def edge(on_edge: list[str], arms: int) -> str:
 
 def capacity_numbers(table: pd.DataFrame) -> Iterator[Number]:
     """What the microbenchmark says in the text."""
+    holes = table[table.not_recorded.notna()].drop_duplicates("num_experts")
+    table = table[table.not_recorded.isna()]
+    why = [f"E = {row.num_experts} ({brief(row.not_recorded)})" for row in holes.itertuples()]
+    sentence = f"Not recorded, for the runs to record failed: {', '.join(why)}."
+    yield Number("capacity/not_recorded", sentence if why else "", "text", "microbench")
     random = table[table.assignments == "random"]
     error = (random.drop_rate - random.drop_rate_law).abs().max()
     yield Number("capacity/law_max_error", float(error), "share_fine", "microbench")
@@ -297,14 +340,11 @@ def capacity_numbers(table: pd.DataFrame) -> Iterator[Number]:
     yield Number("capacity/dim", int(table.dim.iloc[0]), "count", "microbench")
     largest = table.capacity_factor.max()
     yield Number("capacity/largest_factor", largest, "setting", "microbench")
-    for source, part in table.groupby("assignments"):
-        at_largest = part[part.capacity_factor == largest].drop_rate
-        yield Number(
-            f"capacity/{source}/drop_at_largest_low", at_largest.min(), "share", "microbench"
-        )
-        yield Number(
-            f"capacity/{source}/drop_at_largest_high", at_largest.max(), "share", "microbench"
-        )
+    for source in ("random", "zipf", "recorded"):
+        at_largest = table[table.assignments.eq(source) & table.capacity_factor.eq(largest)]
+        low, high = (_finite(at_largest.drop_rate.agg(end)) for end in ("min", "max"))
+        yield Number(f"capacity/{source}/drop_at_largest_low", low, "share", "microbench")
+        yield Number(f"capacity/{source}/drop_at_largest_high", high, "share", "microbench")
     for end in ("min", "max"):
         share = float(table.memcpy_share.agg(end))
         yield Number(f"capacity/memcpy_share_{end}", share, "share", "microbench")
@@ -323,8 +363,8 @@ def _words(labels: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _finite(value: float) -> float | None:
-    """None for nan, as where one seed leaves nothing to detect with."""
+def _finite(value: float | None) -> float | None:
+    """None for nan, as where one seed leaves nothing to detect with, or all failed."""
     return float(value) if pd.notna(value) else None
 
 
@@ -340,6 +380,7 @@ def main() -> None:
         *study_numbers(json.loads(given.spec), read["meta"]),
         *environment_numbers(summary, read["run"], read["throughput"]),
         Number("ngram/train_tokens", read["ngram"]["train_tokens"], "count", "ngram"),
+        *failed_numbers(summary),
         *unified_numbers(pd.read_csv(given.aggregate), summary),
         *capacity_numbers(pd.read_csv(given.microbench)),
         *claim_numbers(pd.read_csv(given.ledger)),

@@ -19,7 +19,8 @@ def main() -> None:
         lines.append(rf"\expandafter\def\csname val@{key}\endcsname{{{text}}}")
         if number["n"] is not None:
             ends = (typeset(number[end], number["unit"]) for end in ("low", "high"))
-            interval = f"[{', '.join(ends)}]" if number["n"] > 1 else "(none: one seed)"
+            none = "(none)" if number["value"] is None else "(none: one seed)"
+            interval = f"[{', '.join(ends)}]" if number["n"] > 1 else none
             lines.append(rf"\expandafter\def\csname val@{key}/interval\endcsname{{{interval}}}")
     write_atomic(given.out, "\n".join(lines) + "\n")
 

@@ -12,6 +12,8 @@ from moe_core.figures.style import (
     is_control,
     label_ends,
     look,
+    marked,
+    note_failed,
     order,
     save,
     use_print_style,
@@ -21,24 +23,24 @@ from moe_core.runs import dense_width
 from workflow_scripts.command import parser, path_argument, run
 
 
-def curves(metrics: list[Path]) -> pd.DataFrame:
-    """Metrics of all runs, with strategy, capacity factor, active width and seed."""
-    frames = []
+def arms(metrics: list[Path]) -> pd.DataFrame:
+    """A row a run of the strategies and dense models: its arm, its file, and whether it failed."""
+    rows = []
     for path in metrics:
-        spec = json.loads(path.with_name("summary.json").read_text())["spec"]
-        model = TransformerConfig.model_validate(spec["model"])
+        summary = json.loads(path.with_name("summary.json").read_text())
+        model = TransformerConfig.model_validate(summary["spec"]["model"])
         if model.moe and (model.moe.shared_hidden or is_control(model.moe.strategy)):
             continue
-        frame = pd.read_json(path, lines=True)
-        frames.append(
-            frame.assign(
-                strategy=model.moe.strategy if model.moe else "dense",
-                capacity_factor=model.moe.capacity_factor if model.moe else None,
-                dense_width=dense_width(model),
-                seed=spec["seed"],
-            )
+        rows.append(
+            {
+                "strategy": model.moe.strategy if model.moe else "dense",
+                "capacity_factor": model.moe.capacity_factor if model.moe else None,
+                "dense_width": dense_width(model),
+                "failed": summary["status"] == "failed",
+                "path": path,
+            }
         )
-    return pd.concat(frames, ignore_index=True)
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
@@ -46,7 +48,7 @@ def main() -> None:
     arguments.add_argument("--table", type=Path, nargs="+", required=True, help="metrics.jsonl")
     path_argument(arguments, "pdf", "png")
     given = arguments.parse_args()
-    table = curves(given.table)
+    table = arms(given.table)
     # one line a strategy: the largest capacity factor, and the dense model of most arms
     largest = table.capacity_factor.max()
     usual = table.loc[table.strategy != "dense", "dense_width"].mode().max()
@@ -56,10 +58,15 @@ def main() -> None:
     ]
     use_print_style()
     figure, axes = plt.subplots(figsize=(COLUMN_INCHES, 3.2))
-    ends = []
+    ends, names = [], []
     for strategy in order(list(table.strategy)):
-        style = look(strategy)
-        by_step = table[table.strategy == strategy].groupby("train_tokens").bits_per_byte
+        style, own = look(strategy), table[table.strategy == strategy]
+        finished, n_failed = own[~own.failed], own.failed.sum()
+        names.append((style.label, len(finished), n_failed))
+        if finished.empty:
+            continue
+        metrics = pd.concat([pd.read_json(path, lines=True) for path in finished.path])
+        by_step = metrics.groupby("train_tokens").bits_per_byte
         mean, low, high = by_step.mean(), by_step.min(), by_step.max()
         thousands = mean.index / 1e3
         axes.fill_between(thousands, low, high, color=style.color, alpha=0.2, lw=0)
@@ -72,7 +79,9 @@ def main() -> None:
             markersize=3,
             ls="--" if style.hollow else "-",
         )
-        ends.append(LineEnd(style.label, style.color, thousands[-1], mean.iloc[-1]))
+        name = marked(style.label, n_failed)
+        ends.append(LineEnd(name, style.color, thousands[-1], mean.iloc[-1]))
+    note_failed(figure, pd.DataFrame(names, columns=["name", "n", "n_failed"]))
     label_ends(axes, ends)
     axes.set(xlabel="training tokens (thousands)", ylabel="validation bits per byte")
     save(figure, given.pdf, given.png, *given.table)

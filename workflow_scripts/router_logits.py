@@ -1,10 +1,11 @@
-"""Record the last router's logits of a trained run on test stories."""
+"""Record the last router's logits of a trained run on test stories; of a failed one, why not."""
 
 import json
 
 import torch
 from safetensors.torch import save
 
+from moe_core import failures
 from moe_core.corpus.batches import evaluation_windows, open_corpus
 from moe_core.errors import StudyError
 from moe_core.model.moe_layer import DROPLESS
@@ -22,6 +23,9 @@ def main() -> None:
     path_argument(arguments, "run", "tokens", "out")
     given = arguments.parse_args()
     summary = json.loads((given.run / "summary.json").read_text())
+    if reason := failures.reason(summary):
+        write_atomic(given.out, save({}, {"not_recorded": reason}))
+        return
     spec = RunSpec.model_validate(summary["spec"])
     prepare_process("cpu", threads=1)
     seq_len = spec.training.seq_len

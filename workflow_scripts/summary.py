@@ -1,4 +1,7 @@
-"""One row a run: configuration, quality, routing, cost and speed; then a row for each n-gram."""
+"""One row a run: configuration, quality, routing, cost and speed; then a row for each n-gram.
+
+A run that failed has its configuration and the reason, and no measures.
+"""
 
 import json
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from moe_core import failures
 from moe_core.errors import StudyError
 from moe_core.figures.labels import CONTROLS
 from moe_core.model.config import MoEConfig
@@ -23,8 +27,8 @@ SPEED = ("tokens_per_s", "mfu", "matmul_peak_flops", "shape")
 def run_row(summary: dict, timed: dict) -> dict[str, object]:
     """The row of one trained run and the timing of its shape, empty where it is not timed."""
     spec = RunSpec.model_validate(summary["spec"])
-    model, training, test = spec.model, spec.training, summary["test"]
-    moe = model.moe
+    model, training, test = spec.model, spec.training, summary["test"] or {}
+    failed, moe = summary["failure"], model.moe
     strategy = moe.strategy if moe else "dense"
     declared = registry.declaration(strategy) if moe else {}
     label = declared.get("label", CONTROLS["dense"])
@@ -61,24 +65,31 @@ def run_row(summary: dict, timed: dict) -> dict[str, object]:
         "learning_rate": training.learning_rate,
         "steps": training.steps,
         "seed": spec.seed,
-        "loss_nats": test["loss"],
-        "bits_per_byte": test["bits_per_byte"],
+        "status": summary["status"],
+        "failure": failures.reason(summary),
+        "failed_at_step": failed["step"] if failed else None,
+        "warnings": "; ".join(summary["warnings"]),
+        "loss_nats": test.get("loss"),
+        "bits_per_byte": test.get("bits_per_byte"),
         "leak_premium": test.get("leak_premium"),
         **{key: test.get(key) for key in MEASURES},
-        "drop_rate_excess": drop_excess(test, moe, training.seq_len, declared) if moe else None,
+        "drop_rate_excess": drop_excess(test, moe, training.seq_len, declared)
+        if moe and test
+        else None,
         "params_total": counted.params_total,
-        "train_flops_per_token": counted.train_flops_per_token,
+        "train_flops_per_token": counted.train_flops_per_token if test else None,
         **{key: timed.get(key) for key in SPEED},
         "tokens_per_s_min": min(rates) if rates else None,
         "tokens_per_s_max": max(rates) if rates else None,
         "run": summary["run"],
         "code": summary["code"],
+        "tokens_sha256": summary["tokens_sha256"]["train"],
         "commit": summary["environment"]["commit"],
         "dirty": summary["environment"]["dirty"],
         "torch": summary["environment"]["packages"]["torch"],
         "device_name": summary["process"]["device_name"],
-        "test_stories": test["stories"],
-        "test_bytes": test["bytes"],
+        "test_stories": test.get("stories"),
+        "test_bytes": test.get("bytes"),
     }
 
 
@@ -95,22 +106,25 @@ def drop_excess(test: dict, moe: MoEConfig, seq_len: int, declared: dict) -> flo
     return test["drop_rate"] - random_drop_law(slots, seq_len, top_k, moe.num_experts)
 
 
-def learning(metrics: list[pd.DataFrame], rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each run: final validation, its saturation half-way, and the steps to a common target.
+def learning(curves: dict[int, pd.DataFrame], rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each finished run: final validation, saturation half-way, steps to a common target.
 
-    The target is, by seed, text and width, what the narrowest dense model reads on validation
-    stories half-way through its training. Between evaluations steps are interpolated linearly; a
-    run that is there by its first evaluation counts that one's step, one that never is counts none.
-    Saturation is that of the evaluation nearest the half.
+    curves: metrics of the finished runs, by their row. The target is, by seed, text and width, what
+    the narrowest dense model reads on validation stories half-way through its training: none where
+    that run failed. Between evaluations steps are interpolated linearly; a run that is there by its
+    first evaluation counts that one's step, one that never is counts none. Saturation is that of
+    the evaluation nearest the half.
     """
-    curves = pd.Series(metrics, index=rows.index)
     targets = {}
     dense = rows[rows.strategy.eq("dense")].sort_values("ffn_hidden", ascending=False)
     for index, row in dense.iterrows():  # the narrowest comes last
-        steps, bits = curves[index].step, curves[index].bits_per_byte
-        targets[row.tokens, row.dim, row.seed] = np.interp(row.steps / 2, steps, bits)
+        curve = curves.get(index)
+        targets[row.tokens, row.dim, row.seed] = (
+            np.nan if curve is None else np.interp(row.steps / 2, curve.step, curve.bits_per_byte)
+        )
     steps, halfway = [], []
-    for frame, (_, row) in zip(metrics, rows.iterrows(), strict=True):
+    for index, frame in curves.items():
+        row = rows.loc[index]
         target = targets.get((row.tokens, row.dim, row.seed), np.nan)
         best = frame.bits_per_byte.cummin()
         # np.interp wants rising abscissae: a falling loss, negated
@@ -120,11 +134,11 @@ def learning(metrics: list[pd.DataFrame], rows: pd.DataFrame) -> pd.DataFrame:
         halfway.append(np.nan if is_last else middle.get("router_saturation", np.nan))
     return pd.DataFrame(
         {
-            "valid_bits_per_byte": [frame.bits_per_byte.iloc[-1] for frame in metrics],
+            "valid_bits_per_byte": [frame.bits_per_byte.iloc[-1] for frame in curves.values()],
             "steps_to_target": steps,
             "router_saturation_halfway": halfway,
         },
-        index=rows.index,
+        index=list(curves),
     )
 
 
@@ -149,6 +163,7 @@ def ngram_row(ngram: dict, tokens: str) -> dict[str, object]:
         "causal": True,
         "control": True,
         "tokens": tokens,
+        "status": "finished",
         "bits_per_byte": test["bits_per_byte"],
         "perplexity": test["perplexity"],
         "loss_nats": test["loss"],
@@ -171,9 +186,12 @@ def main() -> None:
     rows = pd.DataFrame(
         [run_row(s, timing_of.get(given.shape_of.get(s["run"]), {})) for s in summaries]
     )
-    metrics = [pd.read_json(path.with_name("metrics.jsonl"), lines=True) for path in given.runs]
+    curves = {
+        index: pd.read_json(given.runs[index].with_name("metrics.jsonl"), lines=True)
+        for index in rows.index[rows.status.eq("finished")]
+    }
     controls = [ngram_row(json.loads(path.read_text()), path.stem) for path in given.ngram]
-    table = pd.concat([rows.join(learning(metrics, rows)), pd.DataFrame(controls)])
+    table = pd.concat([rows.join(learning(curves, rows)), pd.DataFrame(controls)])
     write_atomic(given.out, table.to_csv(index=False))
 
 

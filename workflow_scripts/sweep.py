@@ -13,6 +13,8 @@ from moe_core.figures.style import (
     draw_control,
     label_ends,
     look,
+    marked,
+    note_failed,
     order,
     save,
     use_print_style,
@@ -69,6 +71,7 @@ def draw(axes: Axes, cells: pd.DataFrame, levels: list[str], measure: str) -> No
     ends = []
     for strategy in order(list(cells.strategy)):
         style, own = look(strategy), cells[cells.strategy == strategy]
+        name = marked(style.label, own.n_failed.sum())
         own = own[own[measure].notna()].sort_values("place")
         if own.empty:
             continue
@@ -85,7 +88,7 @@ def draw(axes: Axes, cells: pd.DataFrame, levels: list[str], measure: str) -> No
             elinewidth=0.6,
         )
         last = own.iloc[-1]
-        ends.append(LineEnd(style.label, style.color, last.place, last[measure]))
+        ends.append(LineEnd(name, style.color, last.place, last[measure]))
     axes.set_xticks(range(len(levels)), levels, rotation=20, ha="right", fontsize=6.5)
     axes.set_xlim(-0.3, len(levels) - 0.7)
     axes.set_ylabel(AXIS[measure])
@@ -114,6 +117,7 @@ def main() -> None:
     cells = cells[~other & cells.place.notna()]
     use_print_style()
     figure, axes = plt.subplots(1, 2, figsize=(PAGE_INCHES, 2.4))
+    note_failed(figure, cells.assign(name=cells.label + " at " + cells.level))
     for axis, measure in zip(axes, (chosen.first, chosen.second), strict=True):
         draw(axis, cells, levels, measure)
     if chosen.first == "bits_per_byte":

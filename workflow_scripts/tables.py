@@ -15,6 +15,29 @@ def with_interval(row: pd.Series, key: str, unit: str) -> str:
     return mean if low == "--" else rf"{mean} {{\scriptsize[{low}, {high}]}}"
 
 
+FAILED = r"\,$^{\ddagger}$"  # after the name of what lost seeds
+
+
+def failed_seeds(cells: pd.DataFrame) -> str:
+    """A sentence of a caption: which seeds of the cells failed and why; empty if none."""
+    failed = cells[cells.n_failed > 0]
+    if failed.empty:
+        return ""
+    each = []
+    for _, cell in failed.iterrows():
+        dense = pd.isna(cell.capacity_factor)
+        which = f"F = {cell.ffn_hidden:.0f}" if dense else f"CF {cell.capacity_factor:g}"
+        each.append(f"{cell.label}, {which} ({cell.failures})")
+    rest = "Means are of the other seeds and may flatter, for failures do not come at random."
+    words = f"lost seeds: {', '.join(each)}. {rest}"
+    return rf" $\ddagger$ {escape(words)}"
+
+
+def seeds(cell: pd.Series) -> str:
+    """How many finished, and of how many where some failed."""
+    return f"{cell.n} of {cell.n + cell.n_failed}" if cell.n_failed else typeset(cell.n, "count")
+
+
 def unified_table(aggregate: pd.DataFrame) -> str:
     """A row a cell: quality with interval, difference to dense, speed, drops and load."""
     lines = []
@@ -30,12 +53,14 @@ def unified_table(aggregate: pd.DataFrame) -> str:
             label = escape(cell.label) + ("" if cell.causal else r"\,$^{\dagger}$")
             if cell.strategy == "dense":
                 label += f", $F={cell.ffn_hidden:.0f}$"
+            label += FAILED if cell.n_failed else ""
+            lost_pairs = FAILED if cell.bits_per_byte_minus_dense_n_failed > 0 else ""
             cells_tex = [
                 label,
                 typeset(cell.top_k, "count"),
                 typeset(cell.capacity_factor, "setting"),
                 with_interval(cell, "bits_per_byte", "bits_per_byte"),
-                with_interval(cell, "bits_per_byte_minus_dense", "bits_per_byte"),
+                with_interval(cell, "bits_per_byte_minus_dense", "bits_per_byte") + lost_pairs,
                 typeset(cell.bits_per_byte_minus_dense_detectable, "bits_per_byte"),
                 with_interval(cell, "leak_premium", "bits_per_byte") if cell.leak_premium else "0",
                 typeset(cell.assignments_per_token_causal, "ratio"),
@@ -43,7 +68,7 @@ def unified_table(aggregate: pd.DataFrame) -> str:
                 typeset(cell.drop_rate, "share"),
                 typeset(cell.load_cv, "ratio"),
                 typeset(cell.router_entropy_nats, "ratio"),
-                typeset(cell.n, "count"),
+                seeds(cell),
             ]
             lines.append(" & ".join(cells_tex))
     caption = r"""The unified experiment: final checkpoints on test stories by the rule that a
@@ -54,7 +79,7 @@ def unified_table(aggregate: pd.DataFrame) -> str:
     what it loses by drops). Experts: those
     that a token reaches by a decoder's rule. Drop rate and load CV: a pass at training's
     capacity. $\dagger$ reads later tokens in training: ranked by its causal mode. Below the
-    line: controls."""
+    line: controls.""" + failed_seeds(aggregate)
     head = r"""Strategy & $k$ & CF & Bits per byte & Difference to dense & MDE & Leak premium &
       Experts & Tokens/s & Drop rate & Load CV & Entropy & $n$"""
     return table(caption, "tab:unified", "lrrllrlrrrrrr", head, lines)

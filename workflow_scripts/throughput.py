@@ -44,7 +44,7 @@ def main() -> None:
         valid_tokens=1,
         test_tokens=1,
         health=HealthConfig(
-            max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+            max_loss_over_uniform=3.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
         ),
     )
     corpus = open_corpus(given.tokens)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moe_core.claims.arms import Arm, Measure
+from moe_core.failures import brief, by_seed
 
 UNROUTED = ("dense", "ngram")  # nothing to audit
 
@@ -19,7 +20,7 @@ class Evidence:
     """What the experiments measured.
 
     summaries: by experiment, a row a run. stories: by run, a row a test story (story, bytes,
-    nats). audits: a row an audit of a cell.
+    nats). audits: a row an audit of a cell. Runs that failed are no evidence.
     """
 
     summaries: Mapping[str, pd.DataFrame]
@@ -27,19 +28,29 @@ class Evidence:
     audits: pd.DataFrame
 
     def runs(self, arm: Arm) -> pd.DataFrame:
-        """Rows of an arm, by seed.
+        """Rows of the finished runs of an arm, by seed.
 
         Raises UntestableError where there are none or they are of several arms, and where the arm
         failed an audit that it declares to pass or was never audited.
         """
-        rows = self._selected(arm)
-        if rows.empty:
-            raise UntestableError(f"no run of {arm}")
-        cells = [str(cell) for cell in rows.cell.unique()]
-        if len(cells) > 1 or rows.seed.duplicated().any():
-            raise UntestableError(f"{len(rows)} runs for one arm, {arm}: {', '.join(cells)}")
-        self._audited(cells[0], str(arm.strategy))
-        return rows.assign(seed=rows.seed.astype(int)).set_index("seed").sort_index()
+        rows = self._one_arm(arm)
+        finished = rows[rows.status.eq("finished")]
+        if finished.empty:
+            raise UntestableError(f"every run of {arm} failed: {by_seed(rows)}")
+        self._audited(str(rows.cell.iloc[0]), str(arm.strategy))
+        return finished.assign(seed=finished.seed.astype(int)).set_index("seed").sort_index()
+
+    def failed(self, arm: Arm) -> dict[str, str]:
+        """By run of an arm, or of its dense model, that failed: strategy, seed and why."""
+        try:
+            rows = self._one_arm(arm)
+        except UntestableError:  # which `runs` raises again
+            return {}
+        found = {
+            str(row.run): f"{row.strategy} seed {row.seed:.0f} ({brief(row.failure)})"
+            for _, row in rows[rows.status.eq("failed")].iterrows()
+        }
+        return found | self.failed(self.dense(arm)) if arm.minus_dense else found
 
     def values(self, arm: Arm, measure: Measure) -> dict[int, float]:
         """One value a seed. Raises UntestableError where any is missing."""
@@ -85,13 +96,22 @@ class Evidence:
 
     def dense(self, arm: Arm) -> Arm:
         """The dense model of an arm's experiment and width, of equal active FLOPs."""
-        row = self.runs(arm).iloc[0]
+        row = self._one_arm(arm).iloc[0]
         return Arm(
             experiment=arm.experiment,
             strategy="dense",
             ffn_hidden=int(row.dense_width),
             dim=int(row.dim),
         )
+
+    def _one_arm(self, arm: Arm) -> pd.DataFrame:
+        rows = self._selected(arm)
+        if rows.empty:
+            raise UntestableError(f"no run of {arm}")
+        cells = [str(cell) for cell in rows.cell.unique()]
+        if len(cells) > 1 or rows.seed.duplicated().any():
+            raise UntestableError(f"{len(rows)} runs for one arm, {arm}: {', '.join(cells)}")
+        return rows
 
     def _selected(self, arm: Arm) -> pd.DataFrame:
         if arm.experiment not in self.summaries:
@@ -114,11 +134,13 @@ class Evidence:
         if strategy in UNROUTED:
             return
         # an arm of another experiment is judged by the audits of its strategy
-        audits = self.audits[self.audits.cell == cell]
+        audited = self.audits.not_audited.isna()  # of a failed run there is the reason alone
+        audits = self.audits[audited & self.audits.cell.eq(cell)]
         if audits.empty:
-            audits = self.audits[self.audits.strategy == strategy]
+            audits = self.audits[audited & self.audits.strategy.eq(strategy)]
         if audits.empty:
-            raise UntestableError(f"{strategy} was not audited")
+            why = self.audits[self.audits.strategy == strategy].not_audited.map(brief).unique()
+            raise UntestableError(": ".join([f"{strategy} was not audited", *why]))
         failed = audits[audits.declared.eq(True) & audits.passed.ne(True)]
         if not failed.empty:
             first = failed.iloc[0]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from moe_core.claims.evidence import Evidence
 from moe_core.claims.judge import judge
 from moe_core.claims.judgement import HELD, LEVEL, Judgement, Verdict
+from moe_core.claims.rules import leaves
 from moe_core.claims.schema import Claim
 from moe_core.stats.holm import holm
 
@@ -39,10 +40,23 @@ def _judged(claim: Claim, evidence: Evidence, smoke: bool) -> Judgement:
         found = Judgement(Verdict.NOT_TESTABLE, reason)
     if found.share:
         found = replace(found, reason=f"{found.share}: {found.reason}")
+    found = replace(found, reason=found.reason + _lost(claim, evidence))
     if smoke:
         reason = f"smoke scale: too small to mean anything; {found.reason}"
         return replace(found, verdict=Verdict.NOT_TESTABLE, reason=reason)
     return found
+
+
+def _lost(claim: Claim, evidence: Evidence) -> str:
+    """The runs that a claim rests on and that failed: without them its arms look better."""
+    rules = [rule for rule in (claim.premise, claim.rule) if rule]
+    arms = [arm for rule in rules for leaf in leaves(rule) for arm in leaf.arms()]
+    failed: dict[str, str] = {}
+    for arm in arms:
+        failed |= evidence.failed(arm)
+    if not failed:
+        return ""
+    return f"; runs that failed and do not count: {len(failed)}, {', '.join(failed.values())}"
 
 
 def _surviving(found: Judgement, adjusted: float, family: int) -> Judgement:

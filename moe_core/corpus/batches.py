@@ -32,13 +32,16 @@ class TokenCorpus:
 
 
 def open_corpus(folder: Path) -> TokenCorpus:
-    """Memory-map the splits of a tokens folder, as its ``meta.json`` describes them."""
+    """Memory-map the splits of a tokens folder, as its ``meta.json`` describes them.
+
+    Raises StudyError for a file of another size.
+    """
     meta = json.loads((folder / "meta.json").read_text())
     dtype = token_dtype(meta["vocab_size"])
     return TokenCorpus(
         {
             name: TokenSplit(
-                np.memmap(folder / f"{name}.bin", dtype=dtype, mode="r"),
+                _tokens(folder / f"{name}.bin", dtype, sum(split["counts"])),
                 np.asarray(split["tokens_per_story"], dtype=np.int64),
                 np.asarray(split["bytes_per_story"], dtype=np.int64),
             )
@@ -47,6 +50,17 @@ def open_corpus(folder: Path) -> TokenCorpus:
         torch.tensor(meta["splits"]["train"]["counts"]),
         {name: split["sha256"] for name, split in meta["splits"].items()},
     )
+
+
+def _tokens(path: Path, dtype: np.dtype, count: int) -> np.ndarray:
+    size, expected = path.stat().st_size, count * dtype.itemsize
+    if size != expected:
+        raise StudyError(
+            str(path),
+            f"has {size:,} bytes where meta.json says {expected:,}",
+            f"remove {path.parent} and run again",
+        )
+    return np.memmap(path, dtype=dtype, mode="r")
 
 
 def training_batch(

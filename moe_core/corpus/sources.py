@@ -2,8 +2,11 @@
 
 import glob
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 
 from moe_core.errors import StudyError
@@ -12,6 +15,15 @@ SEPARATOR = "<|endoftext|>"
 LONGEST_STORY = 1 << 24  # characters; past this a text without separators is refused, not buffered
 SURROGATE = re.compile("[\ud800-\udfff]")
 PIECE = 1 << 20  # characters read at once
+MAGIC = {
+    rb"\x1f\x8b": "gzip",
+    rb"PK\x03\x04": "zip",
+    rb"\xfd7zXZ\x00": "xz",
+    rb"\x28\xb5\x2f\xfd": "zstd",
+    rb"BZh[1-9]1AY&SY": "bzip2",
+    rb"PAR1\x15": "Parquet",
+}
+TAR_MAGIC = slice(257, 262)
 
 
 def hub_stories(
@@ -51,22 +63,59 @@ def hub_stories(
 
 
 def matching_files(patterns: Iterable[str]) -> list[Path]:
-    """Files of all paths and globs, sorted, each once. StudyError for a pattern without a file."""
+    """Regular files of all paths and globs, sorted, each once.
+
+    A path that is written out may be a symbolic link; globs follow none, so that they end and stay
+    where they look. Raises StudyError for a pattern without a file.
+    """
     found: set[Path] = set()
     for pattern in patterns:
         # a path that exists is meant as it stands, whatever characters it holds
-        names = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)
-        paths = [Path(name) for name in names if Path(name).is_file()]
-        if not paths and Path(pattern).is_dir():
+        if os.path.isfile(pattern):
+            found.add(Path(pattern))
+            continue
+        if os.path.isdir(pattern):
             raise StudyError(
                 "corpus.files.paths",
                 f"{pattern!r} is a folder",
                 f"write {pattern.rstrip('/')}/*.txt",
             )
+        if os.path.exists(pattern):
+            raise StudyError("corpus.files.paths", f"{pattern!r} is no regular file")
+        try:
+            paths = set(_matches(Path(pattern)))
+        except OSError as error:
+            raise StudyError(
+                "corpus.files.paths", f"cannot look for {pattern!r}: {error}"
+            ) from error
         if not paths:
             raise StudyError("corpus.files.paths", f"no file matches {pattern!r}")
-        found.update(paths)
+        found |= paths
     return sorted(found)
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    plain = list(takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    folder = Path(*plain)
+    if os.path.isdir(folder) and len(plain) < len(pattern.parts):
+        yield from _below(folder, pattern.parts[len(plain) :])
+
+
+def _below(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    """Files under a folder by a pattern for each level; ``**`` is any number of levels."""
+    name, rest = names[0], names[1:]
+    if name == "**":
+        yield from _below(folder, rest or ("*",))
+    for entry in os.scandir(folder):
+        if entry.is_symlink() or (entry.name.startswith(".") and not name.startswith(".")):
+            continue
+        if entry.is_dir():
+            if name == "**":
+                yield from _below(folder / entry.name, names)
+            elif rest and fnmatchcase(entry.name, name):
+                yield from _below(folder / entry.name, rest)
+        elif entry.is_file() and not rest and fnmatchcase(entry.name, name):
+            yield folder / entry.name
 
 
 def file_stories(paths: Iterable[Path], text_field: str) -> Iterator[str]:
@@ -79,6 +128,7 @@ def file_stories(paths: Iterable[Path], text_field: str) -> Iterator[str]:
         try:
             if path.stat().st_size == 0:
                 raise StudyError("corpus.files.paths", f"{path} is empty")
+            _refuse_archive(path)
             if path.suffix in (".jsonl", ".json"):
                 yield from _jsonl_stories(path, text_field)
             else:
@@ -93,6 +143,21 @@ def file_stories(paths: Iterable[Path], text_field: str) -> Iterator[str]:
                 f"{path} is not UTF-8 ({error.reason}, byte 0x{error.object[error.start]:02x})",
                 "convert it, e.g. with iconv",
             ) from error
+
+
+def _refuse_archive(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(TAR_MAGIC.stop)
+    kind = "tar" if head[TAR_MAGIC] == b"ustar" else None
+    kind = next((name for magic, name in MAGIC.items() if re.match(magic, head)), kind)
+    if kind == "Parquet":
+        raise StudyError(
+            "corpus.files.paths",
+            f"{path} is a Parquet file",
+            "set corpus.source: hub and corpus.hub.name to its folder",
+        )
+    if kind:
+        raise StudyError("corpus.files.paths", f"{path} is a {kind} archive", "unpack it first")
 
 
 def _separated_stories(path: Path) -> Iterator[str]:

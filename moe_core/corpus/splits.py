@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 
 from moe_core.corpus.sources import SEPARATOR
+from moe_core.corpus.whole_files import whole_files
 from moe_core.errors import StudyError
 
 SPLITS = ("train", "valid", "test")
@@ -33,20 +32,19 @@ def write_splits(
     folder.mkdir(parents=True, exist_ok=True)
     seen: set[bytes] = set()
     counts = dict.fromkeys(SPLITS, 0)
-    parts = {split: folder / f".{split}.jsonl.part" for split in SPLITS}
-    try:
-        with ExitStack() as stack:
-            files = {s: stack.enter_context(p.open("w")) for s, p in parts.items()}
-            # a separator within a row of a data set ends a story there, too
-            for raw in (piece for row in stories for piece in row.split(SEPARATOR)):
-                text = raw.strip()
-                digest = hashlib.sha256(text.encode()).digest()[:12]
-                if not text or digest in seen:
-                    continue
-                seen.add(digest)
-                split = split_of(text, valid_fraction, test_fraction)
-                counts[split] += 1
-                files[split].write(json.dumps({"id": digest.hex(), "text": text}) + "\n")
+    with whole_files(*(folder / f"{split}.jsonl" for split in SPLITS)) as opened:
+        files = dict(zip(SPLITS, opened, strict=True))
+        # a separator within a row of a data set ends a story there, too
+        for raw in (piece for story in stories for piece in story.split(SEPARATOR)):
+            text = raw.strip()
+            digest = hashlib.sha256(text.encode()).digest()[:12]
+            if not text or digest in seen:
+                continue
+            seen.add(digest)
+            split = split_of(text, valid_fraction, test_fraction)
+            counts[split] += 1
+            row = json.dumps({"id": digest.hex(), "text": text}) + "\n"
+            files[split].write(row.encode())
         for split in SPLITS:
             if counts[split] == 0:
                 raise StudyError(
@@ -54,16 +52,17 @@ def write_splits(
                     f"the {split} split has no story ({len(seen)} distinct stories in all)",
                     "give more stories, or raise corpus.valid_fraction and corpus.test_fraction",
                 )
-        for split, part in parts.items():
-            os.replace(part, folder / f"{split}.jsonl")
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
     return counts
 
 
 def read_stories(path: Path) -> Iterable[str]:
-    """Texts of a ``{split}.jsonl``, streamed."""
-    with path.open() as lines:
-        for line in lines:
-            yield json.loads(line)["text"]
+    """Texts of a ``{split}.jsonl``, streamed. Raises StudyError at a row that was damaged."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                text = json.loads(line)["text"]
+            except (ValueError, KeyError) as error:
+                raise StudyError(
+                    f"{path}, line {number}", "is damaged", f"remove {path.parent} and run again"
+                ) from error
+            yield text

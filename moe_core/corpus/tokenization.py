@@ -12,6 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from moe_core.corpus.sources import SEPARATOR
+from moe_core.corpus.whole_files import whole_files
 from moe_core.errors import StudyError
 
 UNKNOWN = "<unk>"
@@ -53,7 +54,7 @@ def pretrained_tokenizer(name: str, revision: str) -> Tokenizer:
     Raises StudyError if neither is found.
     """
     try:
-        if Path(name).is_file():
+        if os.path.isfile(name):
             tokenizer = Tokenizer.from_file(name)
         else:
             tokenizer = Tokenizer.from_pretrained(name, revision=revision)
@@ -103,29 +104,24 @@ def encode_stories(tokenizer: Tokenizer, stories: Iterable[str], path: Path) -> 
     tokens_per_story, bytes_per_story = array("I"), array("I")
     counts_V = np.zeros(vocab_size, dtype=np.int64)
     digest = hashlib.sha256()
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as out:
+    with whole_files(path) as (out,):
 
-            def write(ids: np.ndarray) -> None:
-                counts_V[:] += np.bincount(ids, minlength=counts_V.size)
-                digest.update(ids.tobytes())
-                out.write(ids.tobytes())
+        def write(ids: np.ndarray) -> None:
+            counts_V[:] += np.bincount(ids, minlength=counts_V.size)
+            digest.update(ids.tobytes())
+            out.write(ids.tobytes())
 
-            write(np.array([separator_id], dtype=dtype))
-            for texts in _chunks(stories):
-                encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-                ids: list[int] = []
-                for text, encoding in zip(texts, encoded, strict=True):
-                    story_ids = encoding.ids
-                    ids += story_ids
-                    ids.append(separator_id)
-                    tokens_per_story.append(len(story_ids) + 1)
-                    bytes_per_story.append(len(text.encode()))
-                write(np.array(ids, dtype=dtype))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        write(np.array([separator_id], dtype=dtype))
+        for texts in _chunks(stories):
+            encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            ids: list[int] = []
+            for text, encoding in zip(texts, encoded, strict=True):
+                story_ids = encoding.ids
+                ids += story_ids
+                ids.append(separator_id)
+                tokens_per_story.append(len(story_ids) + 1)
+                bytes_per_story.append(len(text.encode()))
+            write(np.array(ids, dtype=dtype))
     return EncodedSplit(tokens_per_story, bytes_per_story, counts_V, digest.hexdigest())
 
 

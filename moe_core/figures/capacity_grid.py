@@ -7,6 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
+from moe_core.failures import brief
 from moe_core.figures.style import (
     MARKERS,
     PAGE_INCHES,
@@ -49,6 +50,10 @@ def capacity_grid(
             panel = table[(table.assignments == source) & (table.top_k == top_k)]
             for place, num_experts in enumerate(experts):
                 line = panel[panel.num_experts == num_experts].sort_values("capacity_factor")
+                if line.not_recorded.notna().any():
+                    why = f"E = {num_experts} not recorded: {brief(line.not_recorded.iloc[0])}"
+                    axes.text(0.02, 0.04 + 0.1 * place, why, transform=axes.transAxes, fontsize=6)
+                    continue
                 x, y = line.capacity_factor, line[measure] * scale
                 color = colors[num_experts]
                 axes.plot(x, y, color=color, marker=MARKERS[place], markersize=3.5)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 
@@ -86,6 +87,30 @@ def is_control(name: str) -> bool:
     return name in CONTROLS or bool(registry.declaration(name)["control"])
 
 
+FAILED = "‡"  # after the name of what lost seeds
+
+
+def marked(name: str, n_failed: float) -> str:
+    """A name, with the mark where seeds failed."""
+    return f"{name}{FAILED}" if n_failed > 0 else name
+
+
+def note_failed(figure: Figure, cells: pd.DataFrame, what: str = "seeds") -> None:
+    """Above a figure, how many seeds of which cells failed, if any.
+
+    cells: name, n (finished) and n_failed; what: the plural of what is counted.
+    """
+    failed = cells[cells.n_failed > 0]
+    counts = [
+        f"{name} {n_failed:.0f} of {n + n_failed:.0f}"
+        for name, n, n_failed in failed[["name", "n", "n_failed"]].to_numpy()
+    ]
+    if counts:
+        note = f"{FAILED} failed {what}, left out: {', '.join(counts)}"
+        characters = int(24 * figure.get_size_inches()[0])  # of 6 points
+        figure.suptitle(fill(note, characters), fontsize=6, x=0.01, ha="left")
+
+
 def use_print_style() -> None:
     """Small serif-free type, thin lines, fonts embedded as outlines that can be searched."""
     sns.set_theme(context="paper", style="ticks", font_scale=0.9)
@@ -121,6 +146,8 @@ def ink(color: Color) -> Color:
 
 def label_ends(axes: Axes, ends: list[LineEnd]) -> None:
     """Name lines beside their right ends, moved apart so that no two names overlap."""
+    if not ends:  # every run failed
+        return
     bottom, top = axes.get_ylim()
     gap = 7.5 / 72 * (top - bottom) / axes.get_window_extent().height * axes.figure.dpi
     for end, height in zip(ends, _apart([end.y for end in ends], gap, bottom), strict=True):
@@ -155,6 +182,8 @@ def move_apart(
     ys: Sequence[float] | None = None,
 ) -> None:
     """Move names off each other and off the points xs, ys, with a line to those that went far."""
+    if not names:  # every run failed
+        return
     axes.figure.canvas.draw()
     adjust_text(
         names,

@@ -10,7 +10,10 @@ SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"})
 def escape(text: str) -> str:
     """Text whose special characters TeX prints as they are."""
     return (
-        text.replace("\\", r"\textbackslash ").translate(SPECIAL).replace("~", r"\textasciitilde ")
+        text.replace("\\", r"\textbackslash ")
+        .translate(SPECIAL)
+        .replace("~", r"\textasciitilde ")
+        .replace("^", r"\textasciicircum ")
     )
 
 

@@ -23,20 +23,18 @@ class SickRun(StudyError):  # noqa: N818
         self.step, self.cause, self.detail = step, cause, detail
 
 
-def check_health(
-    rows: list[dict[str, Any]], vocab_size: int, warmup_steps: int, limits: HealthConfig
-) -> None:
+def check_health(rows: list[dict[str, Any]], vocab_size: int, limits: HealthConfig) -> None:
     """Raises SickRun if the last of the evaluations shows a run that is of no use.
 
     Divergence: training or validation loss above that of guessing uniformly, ln V, by
-    ``max_loss_over_uniform`` nats once warm-up is over, or not finite. Exploded router: root mean
+    ``max_loss_over_uniform`` nats, or not finite. Exploded router: root mean
     square of logsumexp(z) above ``max_router_logsumexp``. Dead expert: some expert without a token
     at each of the last ``dead_expert_evaluations``.
     """
     row = rows[-1]
     step, highest = row["step"], math.log(vocab_size) + limits.max_loss_over_uniform
     for split, loss in (("train", row["train_loss"]), ("valid", row["loss"])):
-        if not math.isfinite(loss) or (loss > highest and step > warmup_steps):
+        if not math.isfinite(loss) or loss > highest:
             detail = f"{split} loss {loss:.3g} nats, limit {highest:.3g}"
             raise SickRun(step, "divergence", f"{detail}; lower training.learning_rate")
     z_loss = row.get("z_loss")

@@ -105,6 +105,7 @@ class Trainer:
         self.router_parameters = [p for n, p in model.named_parameters() if "router" in n]
         moe = model.config.moe
         self.strategy = registry.load(moe.strategy) if moe else None
+        self.vocab_size = model.head.out_features
         shards = micro_batches * ranks.size
         if shards > largest_cut(model.config, config.batch_size):
             raise StudyError("training", f"a batch of this run cannot be cut into {shards} parts")
@@ -278,12 +279,7 @@ def train(
             rate = steps * config.batch_size * config.seq_len / (time.perf_counter() - since)
             with keeper.measuring(trainer, progress) if keeper else nullcontext():
                 row, choices_LTE = evaluation_row(trainer, valid, progress)
-            check_health(
-                [*progress.rows, row],
-                trainer.model.head.out_features,
-                config.warmup_steps,
-                config.health,
-            )
+            check_health([*progress.rows, row], trainer.vocab_size, config.health)
             progress.rows.append(row)
             progress.choices += [] if choices_LTE is None else [choices_LTE]
             progress.losses = []

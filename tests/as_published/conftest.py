@@ -113,7 +113,7 @@ def training_config(**changes: Any) -> TrainingConfig:
         "valid_tokens": WINDOW * WINDOWS,
         "test_tokens": WINDOW * WINDOWS,
         "health": HealthConfig(
-            max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+            max_loss_over_uniform=3.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
         ),
     }
     return TrainingConfig(**quick | changes)

@@ -37,7 +37,7 @@ TRAINING = TrainingConfig(
     valid_tokens=320,
     test_tokens=320,
     health=HealthConfig(
-        max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+        max_loss_over_uniform=3.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
     ),
 )
 

@@ -62,6 +62,7 @@ class World:
             )
             values = {k: v[place] if isinstance(v, list) else v for k, v in columns.items()}
             row = {"cell": cell, "run": run, "strategy": strategy, "seed": seed, "dim": dim}
+            row |= {"status": "finished", "failure": None}
             row |= {"capacity_factor": 1.25, "shared_hidden": 0, "num_experts": 8}
             row |= {"matmul_peak_flops": 1e9}
             row |= {"dense_width": dense_width, "ffn_hidden": dense_width / experts}
@@ -69,6 +70,16 @@ class World:
             self.rows.setdefault(experiment, []).append(row | values)
         if audited:
             self.audit(cell, strategy)
+        return self
+
+    def fail(self, strategy: str, *seeds: int, cause: str = "divergence") -> "World":
+        """Turn the runs of a strategy's seeds into ones that failed at step 8."""
+        for row in (row for rows in self.rows.values() for row in rows):
+            if row["strategy"] == strategy and row["seed"] in seeds:
+                measures = ("bits_per_byte", "perplexity", "load_cv", "tokens_per_s")
+                row |= dict.fromkeys(measures)
+                row |= {"status": "failed", "failure": f"{cause} at step 8: 9 nats, above 6"}
+                self.stories[row["run"]] = self.stories[row["run"]].iloc[:0]
         return self
 
     def audit(self, cell: str, strategy: str, declared: bool = True, passed: bool = True) -> None:
@@ -80,6 +91,7 @@ class World:
     @property
     def evidence(self) -> Evidence:
         columns = ["cell", "strategy", "audit", "router", "mode", "declared", "passed"]
+        columns += ["not_audited"]
         return Evidence(
             {name: pd.DataFrame(rows) for name, rows in self.rows.items()},
             self.stories,

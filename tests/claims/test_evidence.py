@@ -103,6 +103,34 @@ def test_an_arm_is_as_good_as_its_audits(world):
         world.evidence.runs(SOFTK)
 
 
+def test_failed_runs_are_no_evidence_and_named(world):
+    arm = SOFTK.model_copy(update={"minus_dense": True})
+    world.add("softk", 1.3).add("dense", 1.1, audited=False).fail("softk", 2).fail("dense", 0)
+    evidence = world.evidence
+    assert [*evidence.runs(SOFTK).index] == [0, 1, 3, 4]
+    assert {*evidence.values(arm, "bits_per_byte")} == {1, 3, 4}
+    assert [*evidence.nats(arm).index] == [1, 3, 4]
+    assert [*evidence.failed(arm).values()] == [
+        "softk seed 2 (divergence at step 8)",
+        "dense seed 0 (divergence at step 8)",
+    ]
+    with pytest.raises(UntestableError, match="3 runs for one arm"):  # failed or not
+        world.add("top1", seeds=(0, 1, 1)).fail("top1", 1).evidence.runs(
+            Arm(experiment="unified", strategy="top1")
+        )
+
+
+def test_an_arm_whose_audited_run_failed_rests_on_other_cells_or_none(world):
+    world.add("softk", audited=False)
+    cell = world.evidence.summaries["unified"].cell.iloc[0]
+    world.audit(cell, "softk", declared=False, passed=False)
+    world.audits[-1]["not_audited"] = "divergence at step 8: 9 nats"
+    with pytest.raises(UntestableError, match="softk was not audited: divergence at step 8$"):
+        world.evidence.runs(SOFTK)
+    world.audit("another", "softk")
+    assert len(world.evidence.runs(SOFTK)) == 5
+
+
 def test_audit_flags_may_be_empty_where_nothing_is_declared(world):
     world.add("softk")
     evidence = world.evidence

@@ -101,6 +101,32 @@ def test_what_was_not_tested_is_not_in_the_family(tables):
     assert judged[2][0].reason == "awaits: vision"
 
 
+def test_verdicts_are_of_the_seeds_that_finished_and_say_which_did_not(tables):
+    alone = of(claim(1, "softk"))
+    tables.fail("softk", 1).fail("top1", 3, cause="exploded router")
+    ((found, _),) = judge_claims(alone, tables.evidence, smoke=False)
+    assert (found.verdict, found.n) == ("SUPPORTED", 3)
+    assert found.reason.endswith(
+        "; runs that failed and do not count: 2, softk seed 1 (divergence at step 8), "
+        "top1 seed 3 (exploded router at step 8)"
+    )
+    tables.fail("softk", 0, 2)  # one pair has no interval
+    ((found, _),) = judge_claims(alone, tables.evidence, smoke=False)
+    assert (found.verdict, found.n) == ("INCONCLUSIVE", 1)
+    tables.fail("softk", 3, 4)
+    ((found, _),) = judge_claims(alone, tables.evidence, smoke=False)
+    assert found.verdict == "NOT TESTABLE"
+    assert "every run of softk (unified) failed: seed 0: divergence at step 8; " in found.reason
+
+
+def test_failed_runs_are_named_whichever_part_decides(tables):
+    parts = {"kind": "all", "of": [claim(0, s)["rule"] for s in ("softk", "hash")]}
+    tables.fail("softk", 1)
+    ((found, _),) = judge_claims(of(claim(1, "softk") | {"rule": parts}), tables.evidence, False)
+    assert "load_cv of hash" in found.reason  # the larger p value
+    assert "do not count: 1, softk seed 1" in found.reason
+
+
 def test_a_reason_begins_with_the_share_of_parts(tables):
     parts = {"kind": "all", "of": [claim(0, s)["rule"] for s in ("softk", "hash")]}
     ((found, _),) = judge_claims(of(claim(1, "softk") | {"rule": parts}), tables.evidence, False)

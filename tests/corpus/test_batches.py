@@ -148,4 +148,7 @@ def test_split_on_disk_gives_back_its_stories(tmp_path: Path) -> None:
         *body, last = targets[story == i].tolist()
         assert tokenizer.decode(body) == expected
         assert last == tokenizer.token_to_id(SEPARATOR)
+    (tmp_path / "valid.bin").write_bytes(b"cut")
+    with pytest.raises(StudyError, match=r"valid\.bin: has 3 bytes where .* says \d+;"):
+        open_corpus(tmp_path)
     assert windows.bytes == len("One fox.Two café.".encode())

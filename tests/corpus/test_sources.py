@@ -1,8 +1,17 @@
+import bz2
+import gzip
 import json
+import lzma
+import os
+import socket
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -149,9 +158,6 @@ def hub(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     folder = tmp_path / "stories"
     folder.mkdir()
     if request.param == "parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         pq.write_table(pa.table({"text": STORIES}), folder / "train-00000-of-00001.parquet")
     else:
         rows = "".join(json.dumps({"text": s}) + "\n" for s in STORIES)
@@ -198,3 +204,87 @@ def test_hub_field_that_is_not_text(tmp_path: Path) -> None:
     with pytest.raises(StudyError) as error:
         list(hub_stories(str(tmp_path), "main", "train", "text", None))
     one_line(error, "corpus.hub.text_field", "row 0", "'text'", "not text")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("gzip", gzip.compress(b"x")),
+        ("xz", lzma.compress(b"x")),
+        ("bzip2", bz2.compress(b"x")),
+        ("zstd", b"\x28\xb5\x2f\xfd\x00"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_archives_are_told(
+    write: Callable[[str, bytes], Path], name: str, kind: str, content: bytes
+) -> None:
+    with pytest.raises(StudyError) as error:
+        stripped(write(name, content))
+    one_line(error, f"{name} is a {kind} archive; unpack it first")
+
+
+def test_archives_of_many_files_are_told(
+    tmp_path: Path, write: Callable[[str, bytes], Path]
+) -> None:
+    story = write("story.txt", b"One.")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+        zipped.write(story)
+    with tarfile.open(tmp_path / "a.tar", "w") as tarred:
+        tarred.add(story)
+    table = pa.table({"text": ["One."]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    for name, words in (("zip", "zip archive"), ("tar", "tar archive"), ("parquet", "corpus.hub")):
+        with pytest.raises(StudyError) as error:
+            stripped(tmp_path / f"a.{name}")
+        one_line(error, words)
+
+
+def test_globs_follow_no_links_and_end(tmp_path: Path, write: Callable[[str, bytes], Path]) -> None:
+    real, deep = write("a.txt", b"x"), tmp_path / "b" / "c" / "d.txt"
+    deep.parent.mkdir(parents=True)
+    deep.touch()
+    (tmp_path / "b" / "loop").symlink_to(tmp_path)
+    (tmp_path / "b" / "other").symlink_to(tmp_path)
+    (tmp_path / "link.txt").symlink_to(real)
+    (tmp_path / ".hidden.txt").touch()
+    assert matching_files([f"{tmp_path}/**/*.txt"]) == [real, deep]
+    assert matching_files([f"{tmp_path}/**"]) == [real, deep]
+    assert matching_files([f"{tmp_path}/*/c/?.txt", f"{tmp_path}/b/**/d.*"]) == [deep]
+    assert matching_files([f"{tmp_path}/link.txt"]) == [tmp_path / "link.txt"]
+    assert matching_files([f"{tmp_path}/b/loop/*.txt"]) == [tmp_path / "b" / "loop" / "a.txt"]
+    with pytest.raises(StudyError, match="no file matches"):
+        matching_files([f"{tmp_path}/b/*/a.txt"])
+
+
+def test_what_is_no_regular_file_is_told_without_reading_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.txt")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket.txt"))
+        for path in (tmp_path / "fifo.txt", tmp_path / "socket.txt", "/dev/zero"):
+            with pytest.raises(StudyError, match="is no regular file"):
+                matching_files([str(path)])
+        for pattern in (tmp_path / "*.txt", tmp_path / "circle", tmp_path / "circle" / "*"):
+            with pytest.raises(StudyError, match="no file matches"):
+                matching_files([str(pattern)])
+
+
+@pytest.mark.parametrize("pattern", ["x" * 5000, "a\0b", "\0*", "x" * 5000 + "/*", "", "*/" * 3000])
+def test_names_that_no_file_can_have(pattern: str) -> None:
+    with pytest.raises(StudyError) as error:
+        matching_files([pattern])
+    one_line(error, "corpus.files.paths")
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 500
+
+
+def test_a_data_set_that_is_a_program_is_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "stories"
+    folder.mkdir()
+    ran = tmp_path / "ran"
+    (folder / "stories.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    with pytest.raises(StudyError) as error:
+        list(hub_stories(str(folder), "main", "train", "text", None))
+    one_line(error, "corpus.hub.name")
+    assert not ran.exists()

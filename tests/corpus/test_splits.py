@@ -111,3 +111,11 @@ def test_a_separator_within_a_row_ends_a_story(tmp_path: Path) -> None:
     split = write([*STORIES, "One.<|endoftext|>Two.\n<|endoftext|>"], tmp_path)
     found = {s for name in SPLITS for s in split[name]}
     assert found == {*STORIES, "One.", "Two."}
+
+
+def test_a_row_that_was_cut_is_told_by_file_and_line(tmp_path: Path) -> None:
+    write(STORIES, tmp_path)
+    path = tmp_path / "test.jsonl"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(StudyError, match=r"test\.jsonl, line \d+: is damaged; remove"):
+        list(read_stories(path))

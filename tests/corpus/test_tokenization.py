@@ -1,3 +1,4 @@
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,11 +152,11 @@ def test_ids_above_sixteen_bits_survive(tmp_path: Path) -> None:
 def test_failure_midway_leaves_the_old_file(tmp_path: Path) -> None:
     def broken() -> Iterator[str]:
         yield from STORIES
-        raise OSError("disk")
+        raise OSError(errno.ENOSPC, "disk")
 
     path = tmp_path / "train.bin"
     path.write_bytes(b"old")
-    with pytest.raises(OSError, match="disk"):
+    with pytest.raises(OSError, match=f"disk: {str(tmp_path)!r}"):
         encode_stories(character_tokenizer(STORIES), broken(), path)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["train.bin"]

@@ -21,7 +21,15 @@ from queue import Queue
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("moe_core", "workflow_scripts", "tests", "config.yaml", "claims.yaml", "pyproject.toml")
+COPIED = (
+    "benchmarks",
+    "moe_core",
+    "workflow_scripts",
+    "tests",
+    "config.yaml",
+    "claims.yaml",
+    "pyproject.toml",
+)
 ENOUGH = 0.95
 SECONDS = 300
 

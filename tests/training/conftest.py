@@ -79,7 +79,7 @@ def config_of() -> Callable[..., TrainingConfig]:
             "valid_tokens": 320,
             "test_tokens": 320,
             "health": HealthConfig(
-                max_loss_over_uniform=1.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+                max_loss_over_uniform=3.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
             ),
         }
         return TrainingConfig(**defaults | changes)

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,38 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     done = workspace.snakemake("--cores", "2", *targets)
     assert done.returncode == 0, done.stdout[-4000:]
     return workspace
+
+
+@pytest.fixture
+def edited(finished):
+    """Context manager: a file of the workspace with one replacement, restored afterwards."""
+
+    @contextmanager
+    def edit(path: str, old: str, new: str) -> Iterator[None]:
+        text = finished.read(path)
+        assert old in text
+        try:
+            finished.write(path, text.replace(old, new, 1))
+            yield
+        finally:
+            finished.write(path, text)
+
+    return edit
+
+
+@pytest.fixture
+def reconfigured(finished):
+    """Context manager: the configuration after a change, restored afterwards."""
+
+    @contextmanager
+    def change(mutate) -> Iterator[None]:
+        text = finished.read("config.yaml")
+        config = yaml.safe_load(text)
+        mutate(config)
+        try:
+            finished.configure(config)
+            yield
+        finally:
+            finished.write("config.yaml", text)
+
+    return change

@@ -3,11 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-import yaml
 
 SUMMARISING = {"summary", "aggregate", "frontier", "load_quality", "numbers", "numbers_tex"}
 SUMMARISING |= {"tables", "report", "all", "ranking", "published_table", "manifest"}
@@ -31,41 +28,6 @@ def stale(finished):
         return found
 
     return jobs
-
-
-@pytest.fixture
-def edited(finished):
-    """Context manager: a file of the workspace with one replacement, restored afterwards."""
-
-    @contextmanager
-    def edit(path: str, old: str, new: str) -> Iterator[None]:
-        text = finished.read(path)
-        assert old in text
-        try:
-            finished.write(path, text.replace(old, new, 1))
-            yield
-        finally:
-            finished.write(path, text)
-
-    return edit
-
-
-@pytest.fixture
-def reconfigured(finished):
-    """Context manager: the configuration after a change, restored afterwards."""
-
-    @contextmanager
-    def change(mutate) -> Iterator[None]:
-        text = finished.read("config.yaml")
-        config = yaml.safe_load(text)
-        mutate(config)
-        try:
-            finished.configure(config)
-            yield
-        finally:
-            finished.write("config.yaml", text)
-
-    return change
 
 
 def rules(jobs):
