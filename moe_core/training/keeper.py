@@ -119,7 +119,7 @@ class Keeper:
             shown = json.loads((self.folder / "progress.json").read_text())
         except (OSError, ValueError):
             return 0
-        return int(shown["step"]) if shown["key"] == self.key else 0
+        return int(shown["step"]) if shown.get("key") == self.key else 0
 
     def resume(self, trainer: Trainer) -> Progress:
         """Set a trainer to the last good checkpoint, or leave it at its start; where it stands."""
