@@ -13,6 +13,7 @@ from moe_core.model.flops import cost
 from moe_core.model.moe_layer import DROPLESS
 from moe_core.model.transformer import Transformer, build
 from moe_core.routing import registry
+from moe_core.routing.draws import Draws
 from moe_core.routing.router_net import ROUTER_NETS, RouterNet
 from tests.conftest import HONEST, legal_k, moe_of
 
@@ -129,7 +130,7 @@ def measured_flops(config: TransformerConfig, backward: bool) -> tuple[float, fl
     counter = FlopCounterMode(display=False)
     with counter:
         noisy = config.moe and registry.declaration(config.moe.strategy)["noise_router"]
-        draw = torch.Generator() if noisy else None
+        draw = Draws(torch.Generator()) if noisy else None
         logits_BSV, layers = model(token_id_BS, DROPLESS, draw)
         if backward:
             logits_BSV.logsumexp(-1).sum().backward()
