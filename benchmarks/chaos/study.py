@@ -60,7 +60,6 @@ def kill(process: psutil.Process) -> bool:
     """SIGKILL; whether it was there to be killed."""
     try:
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
     except psutil.NoSuchProcess:
         return False
     return True
