@@ -35,7 +35,7 @@ rule train:
         "python -m workflow_scripts.train --spec {params.spec:q} "
         "--code {params.code} --checkpoint-seconds {resources.checkpoint_seconds} "
         "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 "
-        "| (trap '' TERM INT; exec tee {log:q})"
+        "| (trap '' TERM INT PIPE; exec tee {log:q})"
 
 
 rule ngram:

@@ -7,6 +7,7 @@ was before it fell ill: that is a result, so the command succeeds.
 import json
 import os
 import sys
+from argparse import Namespace
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -101,52 +102,69 @@ def main() -> None:
     given = arguments.parse_args()
     spec = RunSpec.model_validate_json(given.spec)
     state = given.folder / "state"
-    with nullcontext() if relaunched() else locked(state), Interruption() as stop:
+    with nullcontext() if relaunched() else locked(state):
         relaunch(spec.world_size, "workflow_scripts.train")
-        process = prepare_process(spec.device, spec.threads)
-        corpus = open_corpus(given.tokens)
-        name = run_id(spec)
-        key = data_digest([given.spec, given.code, corpus.sha256])[:16]
-        with joined_ranks(spec.world_size, spec.device) as ranks:
-            steps = spec.training.steps
-            keeper = Keeper(state, key, steps, given.checkpoint_seconds, ranks, stop)
-            try:
-                model, training, device = spec.model, spec.training, spec.device
-                trained = train_run(name, model, training, spec.seed, device, corpus, keeper, ranks)
-                result = finished(trained, keeper)
-            except Terminated as error:
-                keeper.ended("terminated", keeper.step)
-                leave(128 + error.signum, f"{name}: {error} at step {keeper.step}, saved")
-            except SickRun as sick:
-                result = failed(sick, spec, corpus, keeper)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                parts = keeper.parts
-                keeper.ended("out of memory", keeper.step, micro_batches=parts)
-                if 2 * parts * ranks.size <= largest_cut(spec.model, training.batch_size):
-                    leave(1, f"{name}: out of memory; to be tried in {2 * parts} micro-batches")
-                detail = f"in {parts} micro-batches, as small as they can be"
-                result = failed(SickRun(keeper.step, "out of memory", detail), spec, corpus, keeper)
-            if not ranks.first:
-                return
-            summary = {
-                "run": name,
-                "spec": spec.model_dump(mode="json"),
-                "code": given.code,
-                "tokens_sha256": corpus.sha256,
-                "vocab_size": corpus.counts_V.numel(),
-                "environment": environment(),
-                "process": process.as_dict(),
-            }
-            failure = result["failure"]
-            write(given.folder, result, spec, summary)
-            if failure is not None:
-                keeper.ended("failed", failure["step"], cause=failure["cause"])
-                cause = f"{failure['cause']} at step {failure['step']} ({failure['detail']})"
-                print(f"{name}: FAILED: {cause}", file=sys.stderr)
-            else:
-                keeper.ended("finished", steps)
+        if train(spec, given):
+            return
+    # memory ran out: the same in smaller parts, by a process that starts with all of it
+    os.execv(sys.executable, [sys.executable, "-m", "workflow_scripts.train", *sys.argv[1:]])
+
+
+def train(spec: RunSpec, given: Namespace) -> bool:
+    """Train to the end, or to a failure, and write it; False if memory ran out in one process."""
+    process = prepare_process(spec.device, spec.threads)
+    corpus = open_corpus(given.tokens)
+    model, training, name = spec.model, spec.training, run_id(spec)
+    key = data_digest([given.spec, given.code, corpus.sha256])[:16]
+    with Interruption() as stop, joined_ranks(spec.world_size, spec.device) as ranks:
+        state, steps = given.folder / "state", training.steps
+        every_s, device_name = given.checkpoint_seconds, process.device_name
+        keeper = Keeper(state, key, steps, every_s, ranks, stop, device_name)
+        trained = sick = None
+        try:
+            if keeper.parts > 1 and keeper.parts * ranks.size > largest_cut(
+                model, training.batch_size
+            ):
+                detail = f"in {keeper.parts // 2} micro-batches, as small as they can be"
+                raise SickRun(keeper.reached, "out of memory", detail)
+            trained = train_run(
+                name, model, training, spec.seed, spec.device, corpus, keeper, ranks
+            )
+        except Terminated as error:
+            keeper.note("terminated", keeper.step)
+            leave(128 + error.signum, f"{name}: {error} at step {keeper.step}, saved")
+        except SickRun as error:
+            sick = error.with_traceback(None)  # nor the memory that its frames hold
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            keeper.out_of_memory()
+            why = (str(error) or type(error).__name__).partition("\n")[0]
+            line = f"{name}: out of memory at step {keeper.step} ({why}), on in smaller parts"
+            if ranks.size > 1:
+                leave(1, line)
+            print(line, file=sys.stderr, flush=True)
+            return False
+        if not ranks.first:
+            return True
+        result = failed(sick, spec, corpus, keeper) if sick else finished(trained, keeper)
+        summary = {
+            "run": name,
+            "spec": spec.model_dump(mode="json"),
+            "code": given.code,
+            "tokens_sha256": corpus.sha256,
+            "vocab_size": corpus.counts_V.numel(),
+            "environment": environment(),
+            "process": process.as_dict(),
+        }
+        write(given.folder, result, spec, summary)
+        if sick:
+            keeper.note("failed", sick.step, cause=sick.cause)
+            cause = f"{sick.cause} at step {sick.step} ({sick.detail})"
+            print(f"{name}: FAILED: {cause}", file=sys.stderr)
+        else:
+            keeper.finished()
+    return True
 
 
 def leave(status: int, line: str) -> None:

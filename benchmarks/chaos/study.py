@@ -25,8 +25,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import psutil
+import yaml
 
 from moe_core.provenance import environment, file_sha256
+from moe_core.study import load_study
 from tests.workflow.conftest import Workspace, copy_of_repository, small_config
 
 COMPARED = ("metrics.jsonl", "stories.csv", "summary.json", "weights.safetensors")
@@ -111,7 +113,7 @@ def run_killed(workspace: Workspace, kills: int, rng: random.Random, log: Path) 
     while True:
         if snakemake is None or snakemake.poll() is not None:
             if snakemake is not None and snakemake.returncode == 0:
-                break
+                break  # done, and before so many kills if the study was too short for them
             calls += 1
             if calls > 4 * kills + 20:
                 raise SystemExit(f"the study does not end: see {log}")
@@ -119,7 +121,7 @@ def run_killed(workspace: Workspace, kills: int, rng: random.Random, log: Path) 
         if sum(done.values()) >= kills:
             snakemake.wait()
             continue
-        time.sleep(rng.uniform(0.5, 5))
+        time.sleep(rng.uniform(0.3, 3))
         kind = min(KINDS, key=lambda k: (done[k], rng.random()))
         process = victim(workspace.folder, kind, snakemake)
         if process is not None and kill(process):
@@ -157,9 +159,10 @@ def repeated_steps(folder: Path) -> dict:
 
 def differing(calm: Path, hit: Path) -> dict:
     """Files whose bytes differ or that one study lacks."""
-    tables = {p.relative_to(calm) for p in calm.glob("results/**/*.csv") if "state" not in p.parts}
-    runs = {p.relative_to(calm) for name in COMPARED for p in calm.glob(f"results/runs/*/{name}")}
-    names = sorted(tables | runs)
+    tables = {p.relative_to(calm) for p in calm.glob("results/**/*.csv") if "runs" not in p.parts}
+    experiments = load_study(yaml.safe_load((calm / "config.yaml").read_text())).experiments
+    runs = {run for selected in experiments.values() for run in selected}
+    names = sorted(tables | {Path("results/runs", run, name) for run in runs for name in COMPARED})
     wrong = [
         str(name)
         for name in names
@@ -171,7 +174,7 @@ def differing(calm: Path, hit: Path) -> dict:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     arguments.add_argument("--kills", type=int, default=50)
-    arguments.add_argument("--steps", type=int, default=200, help="optimiser steps of a run")
+    arguments.add_argument("--steps", type=int, default=1000, help="optimiser steps of a run")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--out", type=Path, help="write the JSON here too")
     given = arguments.parse_args()

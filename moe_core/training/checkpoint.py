@@ -64,10 +64,13 @@ def load_checkpoint(
         kind, step, digest = _parts(path)
         if sound and kind != "sound":
             continue
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError:  # a bad sector, or another rank removed it
+            content = b""
         if hashlib.sha256(content).hexdigest() != digest:
             corrupt(path)
-            path.unlink()
+            path.unlink(missing_ok=True)
             continue
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         notes = json.loads(header["__metadata__"]["notes"])

@@ -56,7 +56,7 @@ def warnings(rows: list[dict[str, Any]]) -> list[str]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, of the host, of a GPU, or for a oneDNN kernel."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if isinstance(error, MemoryError) or str(error) == "could not create a primitive":
         return True
-    told = ("allocate memory", "not enough memory", "could not create a primitive")
+    told = ("allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
     return isinstance(error, RuntimeError) and any(words in str(error) for words in told)

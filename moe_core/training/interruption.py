@@ -39,6 +39,7 @@ class Interruption:
     def _note(self, signum: int, frame: FrameType | None) -> None:
         self.wanted = signum
         if self._at_once:
+            self._at_once = False  # what follows is not to be interrupted again
             raise Terminated(signum)
 
     @contextmanager

@@ -14,6 +14,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -24,8 +25,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from moe_core.provenance import canonical_json, cpu_name, write_atomic
-from moe_core.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from moe_core.provenance import canonical_json, write_atomic
+from moe_core.training.checkpoint import Checkpoint, load_checkpoint, newest_first, save_checkpoint
 from moe_core.training.interruption import Interruption, Terminated
 from moe_core.training.loop import Progress, Trainer
 from moe_core.training.ranks import Ranks
@@ -50,6 +51,8 @@ def locked(folder: Path) -> Iterator[None]:
             holder = file.read().strip() or "another process"
             print(f"{folder.parent.name}: waiting for {holder}, which trains it", file=sys.stderr)
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            print(f"warning: {file.name}: {error.strerror}; train it once only", file=sys.stderr)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
         file.flush()
@@ -63,10 +66,11 @@ class History:
         self.path = path
 
     def note(self, event: str, step: int, **more: object) -> None:
-        """Append a line in one write, so that a kill leaves no half of it between others."""
+        """Append a line in one write, on a line of its own whatever a kill left before it."""
         row = {"time": round(time.time(), 3), "event": event, "step": step, **more}
+        torn = self.path.exists() and self.path.read_bytes()[-1:] not in (b"", b"\n")
         with open(self.path, "ab", buffering=0) as file:
-            file.write(canonical_json(row).encode() + b"\n")
+            file.write(b"\n" * torn + canonical_json(row).encode() + b"\n")
 
     def events(self) -> list[dict[str, Any]]:
         """All events; a line that was cut off is left out."""
@@ -85,33 +89,44 @@ class Keeper:
     """Keeps one run; hand it to ``train`` and it saves, continues, and stops when asked to.
 
     key: digest of all that the run depends on. every_s: seconds between checkpoints, besides one at
-    each evaluation and one when asked to stop. step: how far the run is. parts: micro-batches,
-    twice as many as when memory last ran out.
+    each evaluation and one when asked to stop. device_name: what trains it. step: how far the run
+    is. parts: micro-batches, twice as many as when memory last ran out.
     """
 
     def __init__(
-        self, folder: Path, key: str, steps: int, every_s: float, ranks: Ranks, stop: Interruption
+        self,
+        folder: Path,
+        key: str,
+        steps: int,
+        every_s: float,
+        ranks: Ranks,
+        stop: Interruption,
+        device_name: str,
     ) -> None:
         self.folder, self.checkpoints, self.steps = folder, folder / key, steps
         self.key, self.every_s, self.ranks, self.stop = key, every_s, ranks, stop
         self.history = History(folder / "history.jsonl")
-        self.machines = [f"{cpu_name()}, torch {torch.__version__}"]
+        self.machines = [f"{device_name}, torch {torch.__version__}"]
         self.saved_at = time.monotonic()
         self.started, self.first_step = time.time(), 0
         self.step, self.parts = 0, self._micro_batches()
         self.reached = self._reached()
         if ranks.first:
+            for part in self.checkpoints.glob(".*"):
+                part.unlink()  # of a writer that was killed
             self.progress_file = os.open(
                 folder / "progress.json", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644
             )
 
     def _micro_batches(self) -> int:
-        ran_out = [
-            event["micro_batches"]
-            for event in self.history.events()
-            if event["event"] == "out of memory" and event["key"] == self.key
-        ]
-        return 2 * ran_out[-1] if ran_out else 1
+        parts = 1
+        for event in self.history.events():
+            if event["key"] == self.key:
+                if event["event"] == "out of memory":
+                    parts = 2 * event["micro_batches"]
+                if event["event"] in ("failed", "finished"):
+                    parts = 1  # whoever starts it again may have found more
+        return parts
 
     def _reached(self) -> int:
         """How far an earlier attempt at the same came before it ended."""
@@ -128,11 +143,13 @@ class Keeper:
         if found is not None:
             trainer.restore(found.tensors)
             progress = restored(found)
+            progress.losses = [loss.to(trainer.device) for loss in progress.losses]
             known = found.notes["machines"]
             self.machines = known + [m for m in self.machines if m not in known]
+        self.ranks.agree(progress.step)
         self.first_step = self.step = progress.step
         started = {"reached": self.reached, "micro_batches": self.parts, "pid": os.getpid()}
-        self._note("start", progress.step, **started)
+        self.note("start", progress.step, **started)
         self._show(progress)
         return progress
 
@@ -180,11 +197,20 @@ class Keeper:
             tensors["losses"] = torch.stack(progress.losses)
         notes = {"rows": progress.rows, "machines": self.machines}
         save_checkpoint(self.checkpoints, Checkpoint(kind, progress.step, tensors, notes))
-        self._note("checkpoint", progress.step)
+        self.note("checkpoint", progress.step)
 
-    def ended(self, event: str, step: int, **more: object) -> None:
-        """Note how this attempt ended."""
-        self._note(event, step, **more)
+    def out_of_memory(self) -> None:
+        """Note it, by whichever rank it happened to."""
+        self.history.note("out of memory", self.step, key=self.key, micro_batches=self.parts)
+
+    def finished(self) -> None:
+        """Note it, and keep nothing but the last checkpoint: what gives the outputs again."""
+        self.note("finished", self.steps)
+        for old in newest_first(self.checkpoints)[1:]:
+            old.unlink()
+        for other in self.folder.iterdir():
+            if other.is_dir() and not other.is_symlink() and other != self.checkpoints:
+                shutil.rmtree(other)
 
     def warnings(self) -> list[str]:
         """Told where bytes may not repeat: a run that went on elsewhere, or in smaller parts."""
@@ -192,7 +218,8 @@ class Keeper:
         parts = f"memory ran out: trained in {self.parts} micro-batches"
         return [elsewhere] * (len(self.machines) > 1) + [parts] * (self.parts > 1)
 
-    def _note(self, event: str, step: int, **more: object) -> None:
+    def note(self, event: str, step: int, **more: object) -> None:
+        """An event of this run, told by one rank."""
         if self.ranks.first:
             self.history.note(event, step, key=self.key, **more)
 
@@ -211,7 +238,7 @@ class Keeper:
 
     def _corrupt(self, path: Path) -> None:
         print(f"warning: {path} is not what was written; it is skipped", file=sys.stderr)
-        self._note("corrupt checkpoint", 0, file=path.name)
+        self.note("corrupt checkpoint", 0, file=path.name)
 
 
 def restored(checkpoint: Checkpoint) -> Progress:

@@ -83,8 +83,8 @@ class Trainer:
     """A model with its optimiser; ``step`` makes one update and returns the task loss.
 
     micro_batches: parts of a batch (or of a rank's share of it) that go through the model one after
-    the other, for less memory and the same update but for rounding. Raises SickRun if the strategy
-    must see the whole batch at once, or the batch is too small for so many parts.
+    the other, for less memory and the same update but for rounding. Raises StudyError if the
+    strategy must see the whole batch at once, or the batch is too small for so many parts.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class Trainer:
             del found["model.head.weight"]  # the same tensor as the embedding
         norm = torch.tensor(self.router_grad_norm(), dtype=torch.float64)
         own = self.optimiser.tensors(self.model) if with_optimiser else {}
-        return found | own | {"router_grad_norm": norm}
+        return found | own | {"router_grad_norm": norm, "broke_at": self.broke_at}
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor]) -> None:

@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from moe_core.errors import StudyError
 from moe_core.routing.routing import Routing
 from moe_core.routing.strategy import RoutedLayer
 
@@ -53,6 +54,16 @@ class Ranks:
         said = torch.tensor(int(flag))
         dist.all_reduce(said, dist.ReduceOp.MAX)
         return bool(said)
+
+    def agree(self, step: int) -> None:
+        """Raises StudyError if ranks found different checkpoints, as on a slow shared disk."""
+        if self.size > 1:
+            found = torch.tensor([step, -step])
+            dist.all_reduce(found, dist.ReduceOp.MAX)
+            if found.sum() != 0:
+                raise StudyError(
+                    "training", f"ranks stand at steps {-found[1]} to {found[0]}", "run it again"
+                )
 
     def gather(self, shards: list[list[RoutedLayer]]) -> list[list[RoutedLayer]]:
         """What the shards of all ranks decided, in the order of the batch; no gradient crosses."""
@@ -138,6 +149,8 @@ def relaunch(world_size: int, module: str) -> None:
     if world_size == 1 or relaunched():
         return
     nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", 1))
+    if world_size % nodes:
+        raise StudyError("world_size", f"{world_size} processes do not fill {nodes} nodes evenly")
     command = [sys.executable, "-m", "torch.distributed.run", f"--nnodes={nodes}"]
     command += [f"--nproc-per-node={world_size // nodes}"]
     if nodes == 1:

@@ -35,7 +35,7 @@ class Mortal(Keeper):
     """A keeper whose process dies after so many steps of this attempt."""
 
     def __init__(self, folder: Path, every_s: float, lives: int | None, key: str = "key") -> None:
-        super().__init__(folder, key, STEPS, every_s, ALONE, Interruption())
+        super().__init__(folder, key, STEPS, every_s, ALONE, Interruption(), "a CPU")
         self.lives = lives
 
     def after_step(self, trainer: Trainer, progress: Progress) -> None:
@@ -197,16 +197,19 @@ def test_a_finished_run_is_not_trained_again(
 def test_memory_that_ran_out_halves_the_parts_of_the_same_run_only(tmp_path: Path) -> None:
     keeper = Mortal(tmp_path, 1e9, None)
     assert keeper.parts == 1
-    keeper.ended("out of memory", 3, micro_batches=1)
-    assert Mortal(tmp_path, 1e9, None).parts == 2
-    keeper.ended("out of memory", 3, micro_batches=2)
-    assert Mortal(tmp_path, 1e9, None).parts == 4
+    for parts in (2, 4):
+        keeper.out_of_memory()
+        keeper = Mortal(tmp_path, 1e9, None)
+        assert keeper.parts == parts
     assert Mortal(tmp_path, 1e9, None, key="other").parts == 1
+    keeper.note("failed", 3)
+    assert Mortal(tmp_path, 1e9, None).parts == 1  # on another machine, say
 
 
 def test_a_line_that_a_kill_cut_off_does_not_hide_the_others(tmp_path: Path) -> None:
     keeper = Mortal(tmp_path, 1e9, None)
-    keeper.ended("terminated", 3)
+    keeper.note("terminated", 3)
     with keeper.history.path.open("a") as file:
         file.write('{"event": "chec')
-    assert [event["event"] for event in keeper.history.events()] == ["terminated"]
+    keeper.note("start", 3)
+    assert [event["event"] for event in keeper.history.events()] == ["terminated", "start"]
