@@ -164,6 +164,7 @@ def test_no_wall_clock_in_what_should_repeat(finished, study):
         for name in ("metrics.jsonl", "summary.json")
     }
     target = f"results/runs/{run}/summary.json"
+    shutil.rmtree(finished.folder / f"results/runs/{run}/state")  # or nothing would be trained
     done = finished.snakemake("--cores", "1", target, "--forcerun", target)
     assert done.returncode == 0, done.stdout[-2000:]
     after = {name: finished.read(f"results/runs/{run}/{name}") for name in before}

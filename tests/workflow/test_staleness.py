@@ -8,6 +8,7 @@ import pytest
 
 SUMMARISING = {"summary", "aggregate", "frontier", "load_quality", "numbers", "numbers_tex"}
 SUMMARISING |= {"tables", "report", "all", "ranking", "published_table", "manifest"}
+SUMMARISING |= {"failures_table"}
 JUDGING = {"audit", "audits", "audit_table", "ledger", "ledger_table"}
 
 
