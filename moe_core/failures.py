@@ -28,6 +28,7 @@ def by_seed(runs: pd.DataFrame) -> str:
     )
 
 
-def without_seeds(failures: str) -> str:
-    """What `by_seed` says, each reason once and whatever the seed."""
-    return "; ".join(dict.fromkeys(x.partition(": ")[2] for x in failures.split("; ")))
+def causes(failures: str) -> str:
+    """The causes in what `by_seed` says, each once, whatever the seed and the step."""
+    told = (reason.partition(": ")[2].partition(" at step ")[0] for reason in failures.split("; "))
+    return ", ".join(dict.fromkeys(told))

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from moe_core.failures import without_seeds
+from moe_core.failures import causes
 from moe_core.figures.style import (
     COLUMN_INCHES,
     ink,
@@ -21,7 +21,7 @@ DIFFERENCE = "bits_per_byte_minus_dense"
 def hole(cell: pd.Series) -> str:
     """Why a cell has no difference."""
     if cell.n == 0:
-        return f"failed: {without_seeds(cell.failures)}"
+        return f"failed: {causes(cell.failures)}"
     return "no seed of which it and its dense model finished"
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     for place, cell in cells.iterrows():
         style = look(cell.strategy)
         if pd.isna(cell[DIFFERENCE]):
-            axes.annotate(
+            text = axes.annotate(
                 hole(cell),
                 (0.02, place),
                 xycoords=("axes fraction", "data"),
@@ -52,6 +52,7 @@ def main() -> None:
                 color=ink(style.color),
                 bbox={"facecolor": "white", "lw": 0, "pad": 1},
             )
+            text.set_in_layout(False)  # or the axes would be as narrow as it leaves them
             continue
         axes.errorbar(
             cell[DIFFERENCE],

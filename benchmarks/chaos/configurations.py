@@ -88,6 +88,11 @@ def forked(folder: Path, target: str) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), log.read_text(errors="replace")
 
 
+def told_where(line: str, mistake: Malformed) -> bool:
+    """By its key, or by the line of what is no plain YAML."""
+    return names_the_place(line, mistake) or bool(re.match(r"config\.yaml, line \d+: ", line))
+
+
 def faults(folder: Path, status: int, output: str, mistake: Malformed | None) -> list[str]:
     """What is wrong with how a mistake was told."""
     lines = [x for x in output.splitlines() if re.match(r"config error: |\S+Exception|\S+Error", x)]
@@ -96,7 +101,7 @@ def faults(folder: Path, status: int, output: str, mistake: Malformed | None) ->
         "exit 0": status == 0,
         f"{len(lines)} lines of error": len(lines) != 1,
         "no config error": len(told) != 1,
-        "place not named": bool(mistake and told and not names_the_place(told[0], mistake)),
+        "place not named": bool(mistake and told and not told_where(told[0], mistake)),
         "traceback": "Traceback" in output,
         "a job": bool(re.search(r"^(local)?rule ", output, re.M)),
         "something written": any((folder / name).exists() for name in ("results", "pwned")),
