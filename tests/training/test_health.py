@@ -39,6 +39,7 @@ def row(step: int = 50, loss: float = 2.0, **measures: Any) -> dict[str, Any]:
         ([{"step": 50, "train_loss": 2.0, "loss": 2.0}], None),  # dense
         ([row(dead_experts=1.0)], None),
         ([row(dead_experts=1.0), row()], None),
+        ([row(), row(dead_experts=1.0)], None),
         ([row(), row(dead_experts=1.0), row(dead_experts=0.5)], "dead expert"),
     ],
 )
