@@ -12,6 +12,7 @@ from snakemake.io import apply_wildcards, glob_wildcards
 from moe_core.costs import fit, model_cost, run_flops, shape_flops
 from moe_core.provenance import write_atomic
 from moe_core.runs import RunSpec, ShapeSpec
+from moe_core.training.history import History
 from workflow_scripts.command import parser, path_argument, run
 
 # rules whose jobs differ in size: what reads their row, and counts its FLOPs
@@ -113,9 +114,7 @@ def measured_size(rule: str, outputs: list[Path]) -> dict | None:
 
 def resumed(folder: Path) -> bool:
     """Whether the last attempt at a run went on from a checkpoint."""
-    history = folder / "state/history.jsonl"
-    lines = history.read_text().splitlines() if history.is_file() else []
-    events = [json.loads(line) for line in lines]
+    events = History(folder / "state/history.jsonl").events()
     starts = [event["step"] for event in events if event["event"] == "start"]
     return bool(starts) and starts[-1] > 0
 

@@ -25,8 +25,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from moe_core.provenance import canonical_json, write_atomic
+from moe_core.provenance import write_atomic
 from moe_core.training.checkpoint import Checkpoint, load_checkpoint, newest_first, save_checkpoint
+from moe_core.training.history import History
 from moe_core.training.interruption import Interruption, Terminated
 from moe_core.training.loop import Progress, Trainer
 from moe_core.training.ranks import Ranks
@@ -57,32 +58,6 @@ def locked(folder: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
         file.flush()
         yield
-
-
-class History:
-    """Events of a run over all its attempts, one JSON object a line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def note(self, event: str, step: int, **more: object) -> None:
-        """Append a line in one write, on a line of its own whatever a kill left before it."""
-        row = {"time": round(time.time(), 3), "event": event, "step": step, **more}
-        torn = self.path.exists() and self.path.read_bytes()[-1:] not in (b"", b"\n")
-        with open(self.path, "ab", buffering=0) as file:
-            file.write(b"\n" * torn + canonical_json(row).encode() + b"\n")
-
-    def events(self) -> list[dict[str, Any]]:
-        """All events; a line that was cut off is left out."""
-        if not self.path.exists():
-            return []
-        found = []
-        for line in self.path.read_text(errors="replace").splitlines():
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-        return found
 
 
 class Keeper:
