@@ -11,7 +11,6 @@ one thread each, and one at a time on two. All in copies under the system's temp
 """
 
 import argparse
-import json
 import os
 import re
 import resource
@@ -29,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
 
+from benchmarks.outcome import publish
 from moe_core.provenance import ROOT, environment
 from moe_core.runs import RunSpec, canonical, run_id
 from moe_core.study import Study, corpus_spec, load_study, tokenizer_spec
@@ -238,10 +238,7 @@ def main() -> None:
             "cores_of_machine": os.cpu_count(),
             **{key: ran[key] for key in ("cpu", "python", "packages")},
         }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.out:
-        given.out.write_text(text + "\n")
+    publish(result, given.out)
 
 
 if __name__ == "__main__":

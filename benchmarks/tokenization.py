@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tokenizers import Tokenizer
 
+from benchmarks.outcome import publish
 from moe_core.corpus.sources import SEPARATOR, file_stories
 from moe_core.corpus.splits import SPLITS, read_stories, write_splits
 from moe_core.corpus.tokenization import (
@@ -156,10 +157,7 @@ def main() -> None:
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in ("tokenizers", "numpy")},
     }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.out:
-        given.out.write_text(text + "\n")
+    publish(result, given.out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ happens to be none.
 
 import argparse
 import collections
-import json
 import os
 import re
 import sys
@@ -24,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import yaml
 
-from moe_core.provenance import environment, write_atomic
+from benchmarks.outcome import publish
+from moe_core.provenance import environment
 from tests.malformed import Malformed, malformed, names_the_place
 from tests.workflow.conftest import ROOT, Workspace, copy_of_repository
 
@@ -176,10 +176,7 @@ def main() -> None:
         result = attack(workspace, given.forks, given.commands)
     ran = environment()
     result |= {key: ran[key] for key in ("cpu", "python", "packages")}
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.out:
-        write_atomic(given.out, text + "\n")
+    publish(result, given.out)
     sys.exit(bool(result["failures"]))
 
 

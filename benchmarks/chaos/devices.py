@@ -10,7 +10,6 @@ which it was surely alive. Overhead: `true` through `moe_core.devices` and by it
 """
 
 import argparse
-import json
 import os
 import random
 import resource
@@ -26,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.outcome import publish
 from moe_core.provenance import ROOT, environment
 
 DEVICES = ["a", "b", "c", "d"]
@@ -196,10 +196,7 @@ def main() -> None:
             "cores_of_machine": os.cpu_count(),
             **{key: ran[key] for key in ("cpu", "python")},
         }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.out:
-        given.out.write_text(text + "\n")
+    publish(result, given.out)
 
 
 if __name__ == "__main__":

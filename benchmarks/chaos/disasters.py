@@ -24,8 +24,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.outcome import publish
 from moe_core.corpus.sources import SEPARATOR
-from moe_core.provenance import environment, write_atomic
+from moe_core.provenance import environment
 from moe_core.study import load_study
 from tests.workflow.conftest import Workspace, copy_of_repository, small_config
 
@@ -252,10 +253,7 @@ def main() -> None:
         "skipped": skipped,
         **{key: ran[key] for key in ("cpu", "python", "packages")},
     }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.out:
-        write_atomic(given.out, text + "\n")
+    publish(result, given.out)
     sys.exit(any(d.after for d in found))
 
 

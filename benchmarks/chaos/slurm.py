@@ -10,7 +10,6 @@ timings alone may differ. Copies lie under the system's temporary folder.
 """
 
 import argparse
-import json
 import re
 import sys
 import tempfile
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import pandas as pd
 
+from benchmarks.outcome import publish
 from moe_core.provenance import environment
 from tests.cluster.one_node_slurm import Node, call, one_node_slurm, wait_for
 from tests.workflow.conftest import Workspace, copy_of_repository, small_config
@@ -132,10 +132,7 @@ def main() -> None:
             "tables": comparison(alone, disturbed),
             **{key: ran[key] for key in ("cpu", "python", "packages")},
         }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.out:
-        given.out.write_text(text + "\n")
+    publish(result, given.out)
 
 
 if __name__ == "__main__":

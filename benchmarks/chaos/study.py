@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import psutil
 import yaml
 
+from benchmarks.outcome import publish
 from moe_core.provenance import environment, file_sha256
 from moe_core.study import load_study
 from tests.workflow.conftest import Workspace, copy_of_repository, small_config
@@ -205,10 +206,7 @@ def main() -> None:
             "cpu": environment()["cpu"],
             "packages": environment()["packages"],
         }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.out:
-        given.out.write_text(text + "\n")
+    publish(result, given.out)
 
 
 if __name__ == "__main__":
