@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 from safetensors.torch import save
-from torch import Tensor
 
 from moe_core.corpus.batches import TokenCorpus, open_corpus
-from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import build
 from moe_core.provenance import canonical_json, data_digest, environment, write_atomic
 from moe_core.runs import RunSpec, run_id
@@ -44,7 +42,7 @@ def finished(trained: TrainedRun, keeper: Keeper) -> dict[str, Any]:
     return {
         "rows": trained.rows,
         "stories": trained.stories,
-        "tensors": dict(trained.model.state_dict()),
+        "tensors": trained.model.stored_tensors(),
         "status": "finished",
         "failure": None,
         "warnings": keeper.warnings() + warnings(trained.rows),
@@ -56,7 +54,7 @@ def failed(sick: SickRun, spec: RunSpec, corpus: TokenCorpus, keeper: Keeper) ->
     """The same of a sick run: what it was when it was last measured and found healthy."""
     last = keeper.sound()
     if last is None:
-        tensors = dict(build(spec.model, corpus.counts_V, spec.seed).state_dict())
+        tensors = build(spec.model, corpus.counts_V, spec.seed).stored_tensors()
     else:
         model = {k: v for k, v in last.tensors.items() if k.startswith("model.")}
         tensors = {name.removeprefix("model."): tensor for name, tensor in model.items()}
@@ -72,25 +70,17 @@ def failed(sick: SickRun, spec: RunSpec, corpus: TokenCorpus, keeper: Keeper) ->
     }
 
 
-def write(folder: Path, result: dict[str, Any], spec: RunSpec, summary: dict[str, Any]) -> None:
+def write(folder: Path, result: dict[str, Any], summary: dict[str, Any]) -> None:
     """The four outputs, the summary last."""
     rows = "".join(canonical_json(row) + "\n" for row in result.pop("rows"))
     stories = table(result.pop("stories"))
-    tensors = weights(result.pop("tensors"), spec.model)
+    tensors = {name: t.contiguous().cpu() for name, t in result.pop("tensors").items()}
     folder.mkdir(parents=True, exist_ok=True)  # a later snakemake may have removed it meanwhile
     write_atomic(folder / "weights.safetensors", save(tensors))
     write_atomic(folder / "metrics.jsonl", rows)
     write_atomic(folder / "stories.csv", stories)
     text = json.dumps(summary | result, indent=1, sort_keys=True)
     write_atomic(folder / "summary.json", text)
-
-
-def weights(tensors: dict[str, Tensor], model: TransformerConfig) -> dict[str, Tensor]:
-    """Weights, thresholds and biases; a tied head is the embedding, and stored once."""
-    kept = {k: v.contiguous().cpu() for k, v in tensors.items()}
-    if model.tied_head:
-        kept.pop("head.weight", None)
-    return kept
 
 
 def main() -> None:
@@ -157,7 +147,7 @@ def train(spec: RunSpec, given: Namespace) -> bool:
             "environment": environment(),
             "process": process.as_dict(),
         }
-        write(given.folder, result, spec, summary)
+        write(given.folder, result, summary)
         if sick:
             keeper.note("failed", sick.step, cause=sick.cause)
             cause = f"{sick.cause} at step {sick.step} ({sick.detail})"

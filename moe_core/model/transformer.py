@@ -148,6 +148,13 @@ class Transformer(nn.Module):
         if config.tied_head:
             self.head.weight = self.embedding.weight
 
+    def stored_tensors(self) -> dict[str, Tensor]:
+        """Weights, tables and states by name; a tied head is the embedding, and there once."""
+        tensors = dict(self.state_dict())
+        if self.config.tied_head:
+            del tensors["head.weight"]
+        return tensors
+
     def moe_layers(self) -> list[MoELayer]:
         """The routed layers, none in a dense model."""
         return [block.ffn for block in self.blocks if isinstance(block.ffn, MoELayer)]

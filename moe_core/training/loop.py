@@ -201,9 +201,7 @@ class Trainer:
 
     def tensors(self, with_optimiser: bool = True) -> dict[str, Tensor]:
         """All that the next step depends on: weights, thresholds, biases, the optimiser's state."""
-        found = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        if self.model.config.tied_head:
-            del found["model.head.weight"]  # the same tensor as the embedding
+        found = {f"model.{name}": t for name, t in self.model.stored_tensors().items()}
         norm = torch.tensor(self.router_grad_norm(), dtype=torch.float64)
         own = self.optimiser.tensors(self.model) if with_optimiser else {}
         return found | own | {"router_grad_norm": norm, "broke_at": self.broke_at}
