@@ -153,7 +153,8 @@ def test_jobs_that_did_all_their_work_are_measured(tmp_path, monkeypatch):
     for name, steps in (("resumed", [0, 20]), ("anew", [0, 20, 0])):
         left_behind(tmp_path, name, run, 40.0)
         events = "".join(json.dumps({"event": "start", "step": step}) + "\n" for step in steps)
-        (tmp_path / f"results/runs/{name}/state/history.jsonl").write_text(events)
+        torn = '{"event": "che'  # by a kill
+        (tmp_path / f"results/runs/{name}/state/history.jsonl").write_text(events + torn)
     left_behind(tmp_path, "gone", run, 2.0)
     (tmp_path / outputs[0].format(run="gone")).unlink()
     jobs = measured(rules)
