@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from moe_core.dispatch.kinds import Backend
 from moe_core.model.config import MoEConfig
 from moe_core.model.experts import Experts
-from moe_core.model.moe_layer import MoELayer
+from moe_core.model.transformer import routed_experts
 
 SEQUENCE = 256
 
@@ -91,7 +91,7 @@ class Ours(nn.Module):
             jitter=0.0,
             bias_rate=0.0,
         )
-        self.layer = MoELayer(config, shape.dim, shape.hidden, "gelu", torch.ones(1))
+        self.layer = routed_experts(config, shape.dim, shape.hidden, "gelu", torch.ones(1))
         self.layer.backend = backend
         sequences = shape.tokens // SEQUENCE
         self.register_buffer("id_T", torch.zeros(shape.tokens, dtype=torch.int64))

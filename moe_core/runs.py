@@ -12,16 +12,21 @@ from moe_core.strict import Strict
 from moe_core.training.config import Device, Precision, ThroughputConfig, TrainingConfig
 
 
-class RunSpec(Strict):
-    """One row of the table of runs: all that a training job needs, besides the tokens."""
+class JobSpec(Strict):
+    """What every row of the table of runs has."""
 
     tokens: str
     seed: int
     device: Device
     threads: int
     world_size: int
-    model: TransformerConfig
     training: TrainingConfig
+
+
+class RunSpec(JobSpec):
+    """All that the training of a language model needs, besides the tokens."""
+
+    model: TransformerConfig
 
 
 class ShapeSpec(Strict):

@@ -1,6 +1,7 @@
-"""Feed-forward non-linearities, forward and backward on given buffers.
+"""What stands between the two matrices of an expert, forward and backward on given buffers.
 
-SwiGLU (arXiv 2002.05202, eq. 6) reads the halves of ``pre_AH``, gate and up: silu(gate) * up.
+SwiGLU (arXiv 2002.05202, eq. 6) reads the halves of ``pre_AH``, gate and up: silu(gate) * up. A
+linear expert, such as an adapter of low rank, passes on what it reads.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.kinds import ExpertKind
 
 _gelu = torch.ops.aten.gelu.out
 _gelu_backward = torch.ops.aten.gelu_backward.grad_input
@@ -48,9 +49,18 @@ def _swiglu_gradient(pre_AH: Tensor, d_act_AF: Tensor, d_pre_AH: Tensor) -> None
     _silu_backward(d_gate_AF, gate_AF, grad_input=d_gate_AF)
 
 
-FUSED: dict[Activation, Fused] = {
+def _linear_forward(pre_AH: Tensor, act_AF: Tensor) -> None:
+    act_AF.copy_(pre_AH)
+
+
+def _linear_gradient(pre_AH: Tensor, d_act_AF: Tensor, d_pre_AH: Tensor) -> None:
+    d_pre_AH.copy_(d_act_AF)
+
+
+FUSED: dict[ExpertKind, Fused] = {
     "gelu": Fused(_gelu_forward, _gelu_gradient),
     "swiglu": Fused(_swiglu_forward, _swiglu_gradient),
+    "linear": Fused(_linear_forward, _linear_gradient),
 }
 
 
@@ -58,7 +68,7 @@ class _Activation(torch.autograd.Function):
     """Keeps pre_AH alone; autograd's own silu * up would keep silu(gate) too."""
 
     @staticmethod
-    def forward(ctx: Any, pre: Tensor, kind: Activation) -> Tensor:
+    def forward(ctx: Any, pre: Tensor, kind: ExpertKind) -> Tensor:
         ctx.save_for_backward(pre)
         ctx.kind = kind
         width = pre.shape[-1] // (2 if kind == "swiglu" else 1)
@@ -74,6 +84,6 @@ class _Activation(torch.autograd.Function):
         return d_pre, None
 
 
-def activate(pre: Tensor, kind: Activation) -> Tensor:
+def activate(pre: Tensor, kind: ExpertKind) -> Tensor:
     """act (..., F) of pre (..., H)."""
-    return _Activation.apply(pre, kind)
+    return pre if kind == "linear" else _Activation.apply(pre, kind)

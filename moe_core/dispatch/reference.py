@@ -4,18 +4,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.kinds import ExpertKind
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
 
-def expert(x_AD: Tensor, in_HD: Tensor, out_DF: Tensor, activation: Activation) -> Tensor:
+def expert(x_AD: Tensor, in_HD: Tensor, out_DF: Tensor, activation: ExpertKind) -> Tensor:
     """One feed-forward network on its rows."""
     pre_AH = F.linear(x_AD, in_HD)
     if activation == "swiglu":
         gate_AF, up_AF = pre_AH.chunk(2, dim=-1)
         return F.linear(F.silu(gate_AF) * up_AF, out_DF)
-    return F.linear(F.gelu(pre_AH), out_DF)
+    return F.linear(pre_AH if activation == "linear" else F.gelu(pre_AH), out_DF)
 
 
 def kept_by_expert(routing: Routing) -> tuple[Tensor, Tensor, list[int]]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from moe_core.dispatch.activations import FUSED
-from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.kinds import ExpertKind
 from moe_core.dispatch.packing import combine, lay_out, pack
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
@@ -47,7 +47,7 @@ class _Experts(torch.autograd.Function):
         x_PD: Tensor,
         in_EHD: Tensor,
         out_EDF: Tensor,
-        activation: Activation,
+        activation: ExpertKind,
         rows_E: list[int],
     ) -> Tensor:
         pre_PH = x_PD.new_empty(len(x_PD), in_EHD.shape[1])

@@ -5,18 +5,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.kinds import ExpertKind
 
 
 class ExpertWeights(NamedTuple):
     """``y = act(x @ in_EHD[e].T) @ out_EDF[e].T``.
 
-    in_EHD holds gate above up for SwiGLU (H = 2F) and one matrix for GELU (H = F).
+    in_EHD holds gate above up for SwiGLU (H = 2F) and one matrix otherwise (H = F).
     """
 
     in_EHD: Tensor
     out_EDF: Tensor
-    activation: Activation
+    activation: ExpertKind
 
     def to(self, dtype: torch.dtype) -> "ExpertWeights":
         """The same weights in another precision."""

@@ -8,7 +8,15 @@ from moe_core.dispatch.kinds import Activation
 from moe_core.dispatch.weights import ExpertWeights
 
 
-class Experts(nn.Module):
+class Bank(nn.Module):
+    """E networks that dispatch can send tokens to."""
+
+    def weights(self) -> ExpertWeights:
+        """As dispatch takes them."""
+        raise NotImplementedError
+
+
+class Experts(Bank):
     """E feed-forward networks. SwiGLU (arXiv 2002.05202, eq. 6): ``(silu(x W1) * x W3) W2``.
 
     w_in_EHD holds gate above up for SwiGLU (H = 2F) and one matrix for GELU (H = F); w_out_EDF.

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from moe_core.dispatch.dispatch import dispatch
-from moe_core.dispatch.kinds import Activation, Backend
+from moe_core.dispatch.kinds import Backend
 from moe_core.errors import StudyError
 from moe_core.model.config import MoEConfig
-from moe_core.model.experts import Experts
+from moe_core.model.experts import Bank
 from moe_core.routing import registry
 from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.draws import Draws
@@ -50,13 +50,20 @@ class State(nn.Module):
 class MoELayer(nn.Module):
     """``y = W(x) @ experts(x)`` with W the routing matrix of one strategy.
 
+    shared: an expert that every token uses besides.
+
     A sequential strategy has K routers, and the layer adds up K steps: step i routes
     ``x + y_1 + ... + y_{i-1}`` to one expert a token (Chain-of-Experts, arXiv 2506.18945). Raises
     StudyError for a K that the strategy's rule does not allow.
     """
 
     def __init__(
-        self, config: MoEConfig, dim: int, hidden: int, activation: Activation, counts_V: Tensor
+        self,
+        config: MoEConfig,
+        dim: int,
+        experts: Bank,
+        shared: nn.Module | None,
+        counts_V: Tensor,
     ) -> None:
         super().__init__()
         self.config = config
@@ -80,10 +87,7 @@ class MoELayer(nn.Module):
         if strategy.router_gradient == "none":
             self.routers.requires_grad_(False)
         self.backend: Backend = "auto"
-        self.experts = Experts(config.num_experts, dim, hidden, activation)
-        self.shared = (
-            Experts(1, dim, config.shared_hidden, activation) if config.shared_hidden else None
-        )
+        self.experts, self.shared = experts, shared
         build = strategy.table
         table_VK = build(counts_V, config.num_experts, config.top_k) if build else None
         self.register_buffer("table_VK", table_VK)

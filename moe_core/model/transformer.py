@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moe_core.model.config import TransformerConfig
+from moe_core.dispatch.kinds import Activation
+from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.model.experts import Experts
+from moe_core.model.language_model import LanguageModel
 from moe_core.model.moe_layer import TRAINING, Mode, MoELayer
 from moe_core.random_streams import stream
 from moe_core.routing import registry
@@ -94,6 +96,15 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x.dtype)
 
 
+def routed_experts(
+    moe: MoEConfig, dim: int, hidden: int, activation: Activation, counts_V: Tensor
+) -> MoELayer:
+    """A mixture of feed-forward experts, with a shared one if it is asked for."""
+    experts = Experts(moe.num_experts, dim, hidden, activation)
+    shared = Experts(1, dim, moe.shared_hidden, activation) if moe.shared_hidden else None
+    return MoELayer(moe, dim, experts, shared, counts_V)
+
+
 class Block(nn.Module):
     """Pre-norm attention, then pre-norm feed-forward: MoE, or dense where no MoE is asked for."""
 
@@ -104,7 +115,7 @@ class Block(nn.Module):
         self.attention = Attention(dim, config.heads, block)
         self.ffn_norm = nn.RMSNorm(dim, eps=1e-6)
         self.ffn: MoELayer | Experts = (
-            MoELayer(config.moe, dim, hidden, activation, counts_V)
+            routed_experts(config.moe, dim, hidden, activation, counts_V)
             if config.moe
             else Experts(1, dim, hidden, activation)
         )
@@ -130,7 +141,7 @@ class Block(nn.Module):
         return x_BSD + y_TD.view_as(x_BSD), routed
 
 
-class Transformer(nn.Module):
+class Transformer(LanguageModel):
     """token_id_BS to logits_BSV, with what each step of each MoE layer decided.
 
     counts_V: how often each id of the vocabulary occurs in the training split, for strategies
@@ -140,7 +151,7 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig, counts_V: Tensor) -> None:
         super().__init__()
         self.config = config
-        vocab_size = counts_V.numel()
+        self.vocab_size = vocab_size = counts_V.numel()
         self.embedding = nn.Embedding(vocab_size, config.dim)
         self.blocks = nn.ModuleList(Block(config, counts_V, i) for i in range(config.layers))
         self.norm = nn.RMSNorm(config.dim, eps=1e-6)
@@ -154,6 +165,15 @@ class Transformer(nn.Module):
         if self.config.tied_head:
             del tensors["head.weight"]
         return tensors
+
+    @property
+    def routing(self) -> MoEConfig | None:
+        """How the routers that are trained route, None without any."""
+        return self.config.moe
+
+    def all_routing(self) -> list[MoEConfig]:
+        """How every routed layer routes."""
+        return [self.config.moe] if self.config.moe else []
 
     def moe_layers(self) -> list[MoELayer]:
         """The routed layers, none in a dense model."""

@@ -22,8 +22,10 @@ from moe_core.measure.metrics import (
     router_entropy,
     top1_margin,
 )
+from moe_core.model.config import MoEConfig
+from moe_core.model.language_model import LanguageModel
 from moe_core.model.moe_layer import Mode
-from moe_core.model.transformer import Transformer
+from moe_core.routing import registry
 from moe_core.routing.balance import switch_loss, z_loss
 from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer
@@ -79,7 +81,7 @@ class Reading:
     choices_LTE: Tensor | None
 
 
-class _LayerTally:
+class LayerTally:
     """Sums over batches for one layer, or for one step of a sequential one."""
 
     def __init__(self, num_experts: int, vocab_size: int) -> None:
@@ -134,9 +136,42 @@ class _LayerTally:
         )
 
 
+class Tally:
+    """What the layers of a model decided, summed over batches."""
+
+    def __init__(self, vocab_size: int) -> None:
+        self.vocab_size = vocab_size
+        self.layers: list[LayerTally] = []
+
+    def add(self, routed: list[RoutedLayer]) -> None:
+        """One batch."""
+        self.layers = self.layers or [
+            LayerTally(layer.routing.num_experts, self.vocab_size) for layer in routed
+        ]
+        for tally, layer in zip(self.layers, routed, strict=True):
+            tally.add(layer)
+
+    def reading(self, quality: Quality, nats_N: Tensor, steps: int) -> Reading:
+        """With the means over layers; steps: of each."""
+        if not self.layers:
+            return Reading(quality, nats_N.numpy(), None, None, None)
+        return Reading(
+            quality,
+            nats_N.numpy(),
+            _mean([layer.measures() for layer in self.layers], steps),
+            torch.stack([layer.counts_VE.view(layer.shape) for layer in self.layers]).numpy(),
+            torch.stack([t.choices_TE for t in self.layers if t.choices_TE is not None]),
+        )
+
+
+def routing_steps(moe: MoEConfig | None) -> int:
+    """Routed steps of a layer: several in a sequential strategy."""
+    return moe.top_k if moe and registry.declaration(moe.strategy)["sequential"] else 1
+
+
 @torch.no_grad()
 def evaluate(
-    model: Transformer,
+    model: LanguageModel,
     windows: EvaluationWindows,
     batch_size: int,
     precision: AbstractContextManager[object],
@@ -145,13 +180,7 @@ def evaluate(
 ) -> Reading:
     """One pass over the windows. Draws nothing from the streams of training."""
     device = next(model.parameters()).device
-    layers = model.moe_layers()
-    vocab_size = model.head.out_features
-    tallies = [
-        _LayerTally(layer.config.num_experts, vocab_size)
-        for layer in layers
-        for _ in range(layer.steps)
-    ]
+    tally = Tally(model.vocab_size)
     nats_N = torch.zeros(windows.stories, dtype=torch.float64)
     model.eval()
     for start in range(0, len(windows.inputs_NS), batch_size):
@@ -164,22 +193,13 @@ def evaluate(
         story_T = windows.story_NS[rows].flatten()
         counts = story_T >= 0
         nats_N.index_add_(0, story_T[counts], loss_T.double().cpu()[counts])
-        for tally, layer in zip(tallies, routed, strict=True):
-            tally.add(layer)
+        tally.add(routed)
     model.train()
     nats, counted = float(nats_N.sum()), int((windows.story_NS >= 0).sum())
     loss = nats / counted
     with np.errstate(over="ignore"):  # of a run that diverged
         quality = Quality(loss, float(np.exp(loss)), bits_per_byte(nats, windows.bytes))
-    if not tallies:
-        return Reading(quality, nats_N.numpy(), None, None, None)
-    return Reading(
-        quality,
-        nats_N.numpy(),
-        _mean([tally.measures() for tally in tallies], layers[0].steps),
-        torch.stack([tally.counts_VE.view(tally.shape) for tally in tallies]).numpy(),
-        torch.stack([tally.choices_TE for tally in tallies if tally.choices_TE is not None]),
-    )
+    return tally.reading(quality, nats_N, routing_steps(model.routing))
 
 
 def _mean(tallied: list[RoutingMeasures], steps: int) -> RoutingMeasures:

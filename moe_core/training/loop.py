@@ -15,8 +15,8 @@ from torch import Tensor
 from moe_core.corpus.batches import EvaluationWindows, training_batch
 from moe_core.errors import StudyError
 from moe_core.measure.metrics import gradient_norm
+from moe_core.model.language_model import LanguageModel
 from moe_core.model.moe_layer import CAUSAL, DROPLESS, TRAINING, Mode
-from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
 from moe_core.routing import registry
 from moe_core.routing.balance import switch_loss, update_bias, z_loss
@@ -28,6 +28,8 @@ from moe_core.training.health import SickRun, check_health
 from moe_core.training.optimiser import ClippedAdamW
 from moe_core.training.ranks import ALONE, Ranks
 from moe_core.training.shards import detached, largest_cut, shard_rows, whole_batch
+
+IGNORED = -100  # what F.cross_entropy leaves out
 
 
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
@@ -89,7 +91,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Transformer,
+        model: LanguageModel,
         tokens: np.ndarray,
         config: TrainingConfig,
         seed: int,
@@ -103,11 +105,11 @@ class Trainer:
         self.precision = precision_context(config.precision, device)
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
         self.router_parameters = [p for n, p in model.named_parameters() if "router" in n]
-        moe = model.config.moe
+        moe = model.routing
         self.strategy = registry.load(moe.strategy) if moe else None
-        self.vocab_size = model.head.out_features
+        self.vocab_size = model.vocab_size
         shards = micro_batches * ranks.size
-        if shards > largest_cut(model.config, config.batch_size):
+        if shards > largest_cut(model.all_routing(), config.batch_size):
             raise StudyError("training", f"a batch of this run cannot be cut into {shards} parts")
         self.shards = shard_rows(config.batch_size, shards)
         self.layers: list[RoutedLayer] = []
@@ -125,12 +127,7 @@ class Trainer:
         told by ``check`` only. On a CPU raises SickRun at once.
         """
         config = self.config
-        inputs, targets = (
-            on_device(ids, self.device)
-            for ids in training_batch(
-                self.tokens, config.batch_size, config.seq_len, self.seed, step
-            )
-        )
+        inputs, targets = (on_device(ids, self.device) for ids in self.batch(step))
         self.optimiser.zero_grad()
         self.restored_norm = None
         task_loss = self._backward(inputs, targets, step)
@@ -142,6 +139,11 @@ class Trainer:
             self.check()
         self._update_states()
         return task_loss
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of a step, each B x S; a target of IGNORED counts for nothing."""
+        config = self.config
+        return training_batch(self.tokens, config.batch_size, config.seq_len, self.seed, step)
 
     def _backward(self, inputs: Tensor, targets: Tensor, step: int) -> Tensor:
         """Gradients of the batch's loss, added up over its shards; the task loss."""
@@ -158,21 +160,21 @@ class Trainer:
             ]
         shards = self.ranks.gather([detached(layers) for layers in decided])
         self.layers = whole_batch(shards)
-        sums = torch.zeros((), device=self.device)
+        sums, counted = torch.zeros((), device=self.device), (targets != IGNORED).sum()
         for place, rows in enumerate(mine, start=self.ranks.rank * self.micro_batches):
             logits_BSV, layers = once.pop() if once else self._pass(inputs, rows, step)
             loss_sum = F.cross_entropy(
                 logits_BSV.flatten(0, 1).float(), targets[rows].flatten(), reduction="sum"
             )
             whole = whole_batch([*shards[:place], layers, *shards[place + 1 :]])
-            (loss_sum / targets.numel() + self._auxiliary(whole)).backward()
+            (loss_sum / counted + self._auxiliary(whole)).backward()
             sums += loss_sum.detach()
         self.ranks.add_up([*self.optimiser.gradients(), sums])
-        return sums / targets.numel()
+        return sums / counted
 
     def _pass(self, inputs: Tensor, rows: slice, step: int) -> tuple[Tensor, list[RoutedLayer]]:
         """Logits and decisions for some sequences of a batch."""
-        size = self.config.seq_len
+        size = inputs.shape[1]
         draws = Draws(stream(self.seed, "drops", step), rows.start * size, inputs.numel())
         with self.precision:
             return self.forward(inputs[rows], draws=draws)
@@ -216,7 +218,7 @@ class Trainer:
 
     def _update_states(self) -> None:
         """Move what layers carry from step to step by what they decided in this one."""
-        moe = self.model.config.moe
+        moe = self.model.routing
         if self.strategy is None or moe is None:
             return
         if moe.bias_rate:
@@ -257,12 +259,15 @@ class Keeping(Protocol):
 
 def train(
     trainer: Trainer,
-    valid: EvaluationWindows,
+    valid: Any,
     report: Callable[[dict[str, Any], float], None],
     progress: Progress | None = None,
     keeper: Keeping | None = None,
+    read: "Measuring | None" = None,
 ) -> Progress:
     """All steps that are left; ``report`` gets a row of metrics, and tokens/s, at each evaluation.
+
+    read: how ``valid`` is measured, ``measure`` for none.
 
     The rate is for the eye of a person who waits, evaluation excluded; the bench measures it
     apart. Evaluations happen every ``evaluate_every`` steps and after the last. Raises SickRun
@@ -276,7 +281,9 @@ def train(
             steps = progress.step - since_step
             rate = steps * config.batch_size * config.seq_len / (time.perf_counter() - since)
             with keeper.measuring(trainer, progress) if keeper else nullcontext():
-                row, choices_LTE = evaluation_row(trainer, valid, progress)
+                row, choices_LTE = evaluation_row(
+                    trainer, (read or measure)(trainer, valid), progress
+                )
             check_health([*progress.rows, row], trainer.vocab_size, config.health)
             progress.rows.append(row)
             progress.choices += [] if choices_LTE is None else [choices_LTE]
@@ -294,7 +301,7 @@ def train(
 
 
 def evaluation_row(
-    trainer: Trainer, valid: EvaluationWindows, progress: Progress
+    trainer: Trainer, measured: "Measured", progress: Progress
 ) -> tuple[dict[str, Any], Tensor | None]:
     """Metrics of the model as it is, and what its routers chose in the first batch."""
     config = trainer.config
@@ -305,7 +312,6 @@ def evaluation_row(
         "train_loss": float(torch.stack(progress.losses).mean()),
         "router_grad_norm": trainer.router_grad_norm(),
     }
-    measured = measure(trainer, valid)
     return row | measured.measures, measured.limited.choices_LTE
 
 
@@ -321,6 +327,9 @@ class Measured:
     causal: Reading
     train_mode: Reading
     limited: Reading
+
+
+Measuring = Callable[[Trainer, Any], Measured]
 
 
 def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
@@ -343,9 +352,10 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
         )
 
     causal = read(CAUSAL)
-    strategy, moe = trainer.strategy, trainer.model.config.moe
+    strategy, moe = trainer.strategy, trainer.model.routing
     if strategy is None or moe is None:
-        return Measured(asdict(causal.quality), causal, causal, causal)
+        routing = asdict(causal.routing) if causal.routing else {}
+        return Measured(asdict(causal.quality) | routing, causal, causal, causal)
     own_rule = strategy.decode is not None
     drops = moe.drop_policy != "none" and not strategy.steers_k
     limited = read(TRAINING) if own_rule or drops else causal

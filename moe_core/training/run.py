@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -14,11 +14,23 @@ from moe_core.corpus.batches import TokenCorpus, evaluation_windows
 from moe_core.measure.metrics import saturation
 from moe_core.measure.specialisation import specialisation
 from moe_core.model.config import TransformerConfig
-from moe_core.model.transformer import Transformer, build
+from moe_core.model.language_model import LanguageModel
+from moe_core.model.transformer import build
 from moe_core.training.config import Device, TrainingConfig
 from moe_core.training.keeper import Keeper
-from moe_core.training.loop import Measured, Progress, Trainer, measure, train
+from moe_core.training.loop import Measured, Measuring, Progress, Trainer, measure, train
 from moe_core.training.ranks import ALONE, Ranks
+
+
+class Examples(Protocol):
+    """What a model is measured on: stories, or questions, each of some bytes."""
+
+    @property
+    def stories(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def bytes_per_story(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class TrainedRun:
     and in train mode.
     """
 
-    model: Transformer
+    model: LanguageModel
     rows: list[dict[str, Any]]
     test: dict[str, Any]
     stories: dict[str, np.ndarray]
@@ -64,11 +76,23 @@ def train_run(
         keeper.parts if keeper else 1,
         ranks,
     )
-    start = keeper.resume(trainer) if keeper else Progress()
-    show = progress_line(name, training.steps, start.step) if ranks.first else nothing
-    done = train(trainer, valid, show, start, keeper)
+    return complete(name, trainer, valid, test, keeper)
+
+
+def complete(
+    name: str,
+    trainer: Trainer,
+    valid: Examples,
+    test: Examples,
+    keeper: Keeper | None = None,
+    read: Measuring = measure,
+) -> TrainedRun:
+    """Train to the end and measure; read: how examples are measured."""
+    start, steps = keeper.resume(trainer) if keeper else Progress(), trainer.config.steps
+    show = progress_line(name, steps, start.step) if trainer.ranks.first else nothing
+    done = train(trainer, valid, show, start, keeper, read)
     with keeper.measuring(trainer, done) if keeper else nullcontext():
-        measured = measure(trainer, test)
+        measured = read(trainer, test)
     return TrainedRun(
         trainer.model,
         with_saturation(done.rows, done.choices),

@@ -5,6 +5,7 @@ of a batch (loads, logits, thresholds) is what all shards decided, put together;
 into one shard at a time, so that the sum over shards is the gradient of the whole.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from typing import cast
@@ -12,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from moe_core.model.config import TransformerConfig
+from moe_core.model.config import MoEConfig
 from moe_core.routing import registry
 from moe_core.routing.routing import Routing
 from moe_core.routing.strategy import RoutedLayer
@@ -24,10 +25,12 @@ def shard_rows(batch_size: int, shards: int) -> list[slice]:
     return [slice(*pair) for pair in pairwise(ends)]
 
 
-def largest_cut(model: TransformerConfig, batch_size: int) -> int:
+def largest_cut(routing: Iterable[MoEConfig], batch_size: int) -> int:
     """Into how many shards a batch can be cut: one where a choice looks at all of it."""
-    moe = model.moe
-    whole = moe and (registry.load(moe.strategy).group == "batch" or moe.drop_policy == "random")
+    whole = any(
+        registry.load(moe.strategy).group == "batch" or moe.drop_policy == "random"
+        for moe in routing
+    )
     return 1 if whole else batch_size
 
 

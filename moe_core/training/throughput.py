@@ -8,7 +8,9 @@ import torch
 
 from moe_core.errors import StudyError
 from moe_core.model.flops import cost
+from moe_core.model.transformer import Transformer
 from moe_core.training.config import ThroughputConfig
+from moe_core.training.evaluation import routing_steps
 from moe_core.training.loop import Trainer
 
 PEAK_SIDE = 1024
@@ -42,8 +44,7 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
     for step in range(timing.warmup_steps):
         trainer.step(step)
     settle(trainer)
-    layers = trainer.model.moe_layers()
-    steps_of_a_layer = layers[0].steps if layers else 1
+    steps_of_a_layer = routing_steps(trainer.model.routing)
     seconds, peaks = [], [matmul_peak(trainer)]
     kept, tokens = 0, 0
     for repeat in range(timing.repeats):
@@ -59,7 +60,8 @@ def measure_throughput(trainer: Trainer, timing: ThroughputConfig) -> Throughput
         # every step of a sequential layer sees the same tokens
         tokens += sum(layer.routing.num_tokens for layer in trainer.layers) // steps_of_a_layer
     assignments = kept / tokens if tokens else 1.0
-    model, vocab_size = trainer.model.config, trainer.model.head.out_features
+    assert isinstance(trainer.model, Transformer)
+    model, vocab_size = trainer.model.config, trainer.model.vocab_size
     counted = cost(model, vocab_size, config.seq_len, assignments)
     # parameters that a token uses do not depend on how many assignments were dropped
     active = cost(model, vocab_size, config.seq_len, model.moe.top_k if model.moe else 1)

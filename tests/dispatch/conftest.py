@@ -3,7 +3,7 @@
 import torch
 from hypothesis import strategies as st
 
-from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.kinds import ExpertKind
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing, from_mask, from_token_choice
 
@@ -31,7 +31,7 @@ def routings(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Routing:
 
 
 def weights_of(
-    experts: int, activation: Activation, dtype: torch.dtype = torch.float64
+    experts: int, activation: ExpertKind, dtype: torch.dtype = torch.float64
 ) -> ExpertWeights:
     """Unit normal weights."""
     generator = torch.Generator().manual_seed(experts)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from moe_core.dispatch.dispatch import BACKENDS, dispatch
-from moe_core.dispatch.kinds import Activation, Backend
+from moe_core.dispatch.kinds import Backend, ExpertKind
 from moe_core.dispatch.reference import reference
 from moe_core.dispatch.weights import ExpertWeights
-from moe_core.model.moe_layer import MoELayer
+from moe_core.model.transformer import routed_experts
 from moe_core.random_streams import stream
 from moe_core.routing import registry
 from moe_core.routing.capacity import limit_capacity
@@ -63,12 +63,12 @@ def tokens(routing: Routing, dtype: torch.dtype) -> Tensor:
 
 
 @pytest.mark.parametrize("backend", FAST)
-@pytest.mark.parametrize("activation", ["swiglu", "gelu"])
+@pytest.mark.parametrize("activation", ["swiglu", "gelu", "linear"])
 @pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
 @given(data=st.data())
 def test_a_backend_equals_the_reference(
     backend: Backend,
-    activation: Activation,
+    activation: ExpertKind,
     dtype: torch.dtype,
     tolerance: float,
     data: st.DataObject,
@@ -151,7 +151,7 @@ def test_every_strategy_through_every_backend(name: str, capacity_factor: float)
     """A whole layer with its router: outputs and gradients of all parameters."""
     moe = moe_of(name, num_experts=4, top_k=legal_k(name), capacity_factor=capacity_factor)
     sequence, batch, dim = 12, 3, 8
-    layer = MoELayer(moe, dim, 8, "swiglu", torch.arange(20))
+    layer = routed_experts(moe, dim, 8, "swiglu", torch.arange(20))
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.normal_(generator=stream(0, name, str(tuple(parameter.shape))))

@@ -12,6 +12,7 @@ from moe_core.errors import StudyError
 from moe_core.model.config import Activation
 from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import CAUSAL, DROPLESS, TRAINING, Mode, MoELayer
+from moe_core.model.transformer import routed_experts
 from moe_core.routing import registry
 from moe_core.routing.draws import Draws
 from moe_core.routing.router_net import ROUTER_NETS, RouterNet
@@ -28,7 +29,7 @@ Weights = dict[str, Tensor]
 def layer_for(strategy: str, k: int, activation: Activation = "swiglu", **moe: Any) -> MoELayer:
     """A layer with weights and state of order one, so that experts and routers differ plainly."""
     config = moe_of(strategy, num_experts=E, top_k=k, **{"drop_policy": "none"} | moe)
-    layer = MoELayer(config, D, F, activation, COUNTS_V)
+    layer = routed_experts(config, D, F, activation, COUNTS_V)
     with torch.no_grad():
         for seed, parameter in enumerate(layer.parameters()):
             parameter.normal_(std=0.5, generator=torch.Generator().manual_seed(seed))

@@ -45,7 +45,7 @@ def test_a_choice_over_the_whole_batch_is_not_cut(trainer_of: TrainerOf) -> None
     published = [n for n in registry.names() if registry.load(n).group == "batch"]
     assert published
     for strategy in published:
-        assert largest_cut(trainer_of(strategy).model.config, 8) == 1
+        assert largest_cut(trainer_of(strategy).model.all_routing(), 8) == 1
         with pytest.raises(StudyError, match="cannot be cut into 2 parts"):
             trainer_of(strategy, micro_batches=2)
     with pytest.raises(StudyError, match="cannot be cut"):

@@ -1,0 +1,1 @@
+"""Adapters of low rank on a frozen mixture of experts: PERFT, and LoRA beside it."""

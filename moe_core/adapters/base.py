@@ -1,0 +1,165 @@
+"""Models to adapt, seen alike: one of the bench's own, or a mixture of experts of transformers."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from moe_core.model.config import MoEConfig
+from moe_core.model.moe_layer import Mode, MoELayer
+from moe_core.model.transformer import Transformer
+from moe_core.routing.draws import Draws
+from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.strategy import RouteContext, RoutedLayer
+
+# x (..., D) that a module read and the routing of what it decided, to what is added to its output
+Addition = Callable[[Tensor, Routing | None], Tensor]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a forward pass was given, flat."""
+
+    token_id_T: Tensor
+    position_T: Tensor
+    sequence: int
+    mode: Mode
+    draws: Draws | None
+
+
+class Base(nn.Module):
+    """A model as it was, with places where something can be added.
+
+    model: it. vocab_size, dim: V and D.
+    """
+
+    model: nn.Module
+    vocab_size: int
+    dim: int
+
+    @abstractmethod
+    def forward(
+        self, token_id_BS: Tensor, mode: Mode, draws: Draws | None
+    ) -> tuple[Tensor, list[RoutedLayer]]:
+        """logits_BSV and what its own layers decided, none where that cannot be seen."""
+
+    @abstractmethod
+    def moe_layers(self) -> dict[str, nn.Module]:
+        """Its routed layers by name."""
+
+    @abstractmethod
+    def experts_of(self, layer: nn.Module) -> int:
+        """E of a routed layer."""
+
+    @abstractmethod
+    def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
+        """Add to the output of a routed layer. Raises StudyError if it routes several times."""
+
+    def all_routing(self) -> list[MoEConfig]:
+        """How its layers route, where that is a strategy of the bench."""
+        return []
+
+
+class OwnBase(Base):
+    """A Transformer of the bench."""
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        self.model, self.vocab_size, self.dim = model, model.vocab_size, model.config.dim
+
+    def forward(
+        self, token_id_BS: Tensor, mode: Mode, draws: Draws | None
+    ) -> tuple[Tensor, list[RoutedLayer]]:
+        return self.model(token_id_BS, mode, draws)
+
+    def moe_layers(self) -> dict[str, nn.Module]:
+        return {n: m for n, m in self.model.named_modules() if isinstance(m, MoELayer)}
+
+    def experts_of(self, layer: nn.Module) -> int:
+        assert isinstance(layer, MoELayer)
+        return layer.config.num_experts
+
+    def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
+        def hook(_: nn.Module, given: tuple[Any, ...], out: Any) -> Any:
+            y_TD, decisions = out
+            routing = decisions[0].routing if len(decisions) == 1 else None
+            return y_TD + addition(given[0], routing), decisions
+
+        layer.register_forward_hook(hook)
+
+    def all_routing(self) -> list[MoEConfig]:
+        assert isinstance(self.model, Transformer)
+        return self.model.all_routing()
+
+
+class HubBase(Base):
+    """A causal language model of transformers, such as OLMoE, Mixtral or Qwen MoE.
+
+    Its routed layers are the modules that hold ``gate`` and ``experts``, the latter called with
+    hidden states (T, D), chosen experts (T, K) and their weights (T, K), as since transformers 5.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        config: Any = model.config
+        self.model, self.vocab_size, self.dim = model, config.vocab_size, config.hidden_size
+        self.given: Pass | None = None
+        self.decided: list[RoutedLayer] = []
+        for layer in self.moe_layers().values():
+            experts: Any = layer.experts
+            experts.register_forward_pre_hook(partial(self._decided, self.experts_of(layer)))
+
+    def forward(
+        self, token_id_BS: Tensor, mode: Mode, draws: Draws | None
+    ) -> tuple[Tensor, list[RoutedLayer]]:
+        self.given, self.decided = flat(token_id_BS, mode, draws), []
+        logits_BSV = self.model(input_ids=token_id_BS, use_cache=False).logits
+        return logits_BSV, self.decided
+
+    def moe_layers(self) -> dict[str, nn.Module]:
+        found = self.model.named_modules()
+        return {n: m for n, m in found if hasattr(m, "gate") and hasattr(m, "experts")}
+
+    def experts_of(self, layer: nn.Module) -> int:
+        experts: Any = layer.experts
+        return int(experts.num_experts)
+
+    def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
+        def hook(_: nn.Module, given: tuple[Any, ...], known: dict[str, Any], out: Any) -> Any:
+            x_BSD = given[0] if given else known["hidden_states"]
+            y_TD = addition(x_BSD.flatten(0, -2), self.decided[-1].routing)
+            y = out[0] if isinstance(out, tuple) else out
+            y = y + y_TD.view_as(y)
+            return (y, *out[1:]) if isinstance(out, tuple) else y
+
+        layer.register_forward_hook(hook, with_kwargs=True)
+
+    def _decided(self, num_experts: int, _: nn.Module, given: tuple[Any, ...]) -> None:
+        """Record what a layer chose; its logits are not handed to its experts."""
+        _, expert_TK, weight_TK = given
+        tokens, top_k = expert_TK.shape
+        routing = from_token_choice(expert_TK, weight_TK, num_experts)
+        assert self.given is not None
+        id_T, position_T, sequence = (
+            self.given.token_id_T,
+            self.given.position_T,
+            self.given.sequence,
+        )
+        context = RouteContext(id_T, position_T, sequence, num_experts, top_k, capacity=tokens)
+        self.decided.append(RoutedLayer(routing, None, context, sequence))
+
+
+def add_to_linear(layer: nn.Linear, addition: Callable[[Tensor], Tensor]) -> None:
+    """Add to the output of a linear layer."""
+    layer.register_forward_hook(lambda _, given, out: out + addition(given[0]))
+
+
+def flat(token_id_BS: Tensor, mode: Mode, draws: Draws | None) -> Pass:
+    """A pass over sequences, token by token."""
+    batch, size = token_id_BS.shape
+    position_S = torch.arange(size, device=token_id_BS.device)
+    return Pass(token_id_BS.flatten(), position_S.repeat(batch), size, mode, draws)
