@@ -7,6 +7,7 @@ include: "rules/common.smk"
 include: "rules/start.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/adapters.smk"
 include: "rules/bench.smk"
 include: "rules/audit.smk"
 include: "rules/summary.smk"
@@ -23,6 +24,8 @@ include: "rules/preview.smk"
 # often have no network, and what takes seconds, less than it takes to start a job.
 localrules:
     corpus,
+    telegrams,
+    commonsense,
     tokenizer,
     summary,
     aggregate,

@@ -59,7 +59,7 @@ def main() -> None:
             case "strategies":
                 print_strategies()
             case "runs":
-                print(*read_study(given.config).runs, sep="\n")
+                print(*read_study(given.config).all_runs, sep="\n")
             case "spec":
                 print_spec(read_study(given.config), given.run)
             case "schema":
@@ -126,9 +126,9 @@ def print_strategies() -> None:
 
 def print_spec(study: Study, run: str) -> None:
     """The JSON that the run's training job gets."""
-    if run not in study.runs:
+    if run not in study.all_runs:
         raise StudyError("run", f"{run} is not in this study", "see `python -m moe_core runs`")
-    print(canonical(study.runs[run]))
+    print(canonical(study.all_runs[run]))
 
 
 if __name__ == "__main__":

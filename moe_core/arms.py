@@ -3,13 +3,18 @@
 Free of torch.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal, get_args
 
+from moe_core.adapters.config import OWN_LINEAR, AdapterConfig, Method
 from moe_core.configuration import (
     SWEEPS,
     Experiments,
+    MatchedBudget,
+    PretrainedTokenizer,
+    RoutedAdapters,
     Scale,
     StudyConfig,
     TokenizerConfig,
@@ -18,7 +23,10 @@ from moe_core.configuration import (
 from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.provenance import data_digest
 from moe_core.routing import registry
-from moe_core.runs import RunSpec, dense_width
+from moe_core.runs import AdapterSpec, HubModel, RunSpec, TrainedBase, dense_width, run_id
+
+Budget = Literal["trainable", "active"]
+BUDGETS: tuple[Budget, ...] = get_args(Budget)
 
 
 class Arms:
@@ -29,9 +37,10 @@ class Arms:
         self.config, self.scale = config.model_copy(update={"experiments": experiments}), scale
         self.usual_factor = max(scale.capacity_factors)
         self.subword_tokenizer = config.tokenizer.model_copy(update={"kind": "bpe"})
-        self.tokens, self.subword_tokens = (
+        self.hub_tokenizer = hub_tokenizer(config)
+        self.tokens, self.subword_tokens, self.hub_tokens = (
             f"{config.corpus.source}-{tokenizer_name(t)}"
-            for t in (config.tokenizer, self.subword_tokenizer)
+            for t in (config.tokenizer, self.subword_tokenizer, self.hub_tokenizer)
         )
 
     def experiments(self) -> dict[str, list[RunSpec]]:
@@ -129,6 +138,148 @@ class Arms:
                     learning_rate=float(f"{factor * self.rate_of(model):.6g}"),
                 )
 
+    def adapted(self) -> Iterator[AdapterSpec]:
+        """Rows of the experiment perft: methods, ranks, K of N, x seeds."""
+        chosen, most = self.config.experiments.perft, self.scale.adapters.most
+        for method in chosen.methods:
+            for rank in chosen.ranks[:most] if method != "full" else [0]:
+                for adapter in self.adapters(method, rank):
+                    yield from self.adapter_rows(adapter, self.scale.adapters.seeds)
+
+    def matched(self) -> dict[Budget, list[AdapterSpec]]:
+        """Rows of as many trainable, or active, parameters as one PERFT-R, which is among them."""
+        like = self.config.experiments.perft.matched
+        if like is None or not self.scale.adapters.tuned:
+            return {}
+        seeds = self.scale.adapters.seeds
+        routed = RoutedAdapters(top_k=like.top_k, adapters=like.adapters)
+        reference = self.adapter("perft_r", like.rank, like.adapters, routed)
+        found: dict[Budget, list[AdapterSpec]] = {}
+        for budget in BUDGETS:
+            rows = list(self.adapter_rows(reference, seeds))
+            for method in self.config.experiments.perft.methods:
+                rank = self.rank_of_budget(method, budget, like)
+                if method != "perft_r" and rank:
+                    (adapter,) = self.adapters(method, rank)[:1]
+                    rows += self.adapter_rows(adapter, seeds)
+            found[budget] = rows
+        return found
+
+    def adapter_rates(self) -> Iterator[AdapterSpec]:
+        """The same factors on each method's own rate, on tuning seeds, for its first adapters."""
+        experiment = self.config.experiments
+        if not self.scale.adapters.tuned:
+            return
+        for method in experiment.perft.methods:
+            rank = 0 if method == "full" else experiment.perft.ranks[0]
+            adapter = self.adapters(method, rank)[0]
+            for factor in experiment.perft.learning_rate_factors:
+                yield from self.adapter_rows(adapter, experiment.learning_rate.seeds, factor)
+
+    def rank_of_budget(self, method: Method, budget: Budget, like: MatchedBudget) -> int:
+        """The rank at which a method has the parameters of a PERFT-R, as nearly as can be.
+
+        0 where there is none. A PERFT-R has N (2 r + 1) D of them in a layer, its router among
+        them, and a token uses (2 r K + N) D.
+        """
+        base = self.base_model()
+        units = {
+            "trainable": like.adapters * (2 * like.rank + 1),
+            "active": 2 * like.rank * like.top_k + like.adapters,
+        }[budget]  # multiples of D
+        dense = self.config.experiments.perft.dense_adapters[0]
+        match method:
+            case "perft_s":
+                return round(units / 2)
+            case "perft_d":
+                return round(units / (2 * dense))
+            case "perft_e" if base is not None and base.moe is not None:
+                used = base.moe.num_experts if budget == "trainable" else base.moe.top_k
+                return round(units / (2 * used))
+            case "lora" if base is not None:
+                return round(units / sum(OWN_LINEAR[name] for name in self.lora_targets()))
+        return 0
+
+    def lora_targets(self) -> list[str]:
+        """Linear layers of LoRA."""
+        return self.config.experiments.perft.lora_targets
+
+    def adapters(self, method: Method, rank: int) -> list[AdapterConfig]:
+        """Those of a method and rank: one, or one for each K of N, or N."""
+        chosen, most = self.config.experiments.perft, self.scale.adapters.most
+        if method == "perft_r":
+            return [self.adapter(method, rank, r.adapters, r) for r in chosen.routed[:most]]
+        counts = chosen.dense_adapters[:most] if method == "perft_d" else [1]
+        return [self.adapter(method, rank, count) for count in counts]
+
+    def adapter(
+        self, method: Method, rank: int, count: int, routed: RoutedAdapters | None = None
+    ) -> AdapterConfig:
+        """One method's adapters in every layer."""
+        chosen = self.config.experiments.perft
+        routing = None
+        if routed:
+            usual = self.model(chosen.strategy, num_experts=count, top_k=routed.top_k).moe
+            assert usual is not None
+            routing = usual.model_copy(update={"shared_hidden": 0})
+        return AdapterConfig(
+            peft_type=method,
+            r=rank,
+            lora_alpha=rank * chosen.alpha_over_rank,
+            num_adapters=count,
+            routing=routing,
+            target_modules=self.lora_targets() if method == "lora" else None,
+        )
+
+    def base_model(self) -> TransformerConfig | None:
+        """What is frozen, where it is a model of this study."""
+        chosen = self.config.experiments.perft
+        return self.model(chosen.run.strategy) if chosen.base == "run" else None
+
+    def base_rows(self, seeds: Iterable[int]) -> Iterator[RunSpec]:
+        """The runs whose models are frozen, a row a seed."""
+        model, chosen = self.base_model(), self.config.experiments.perft
+        if model is not None:
+            yield from self.rows(model, seeds, self.subword_tokens if chosen.run.subword else None)
+
+    def adapter_rows(
+        self, adapter: AdapterConfig, seeds: Iterable[int], factor: float = 1.0
+    ) -> Iterator[AdapterSpec]:
+        """A row a seed; factor: times the method's own rate."""
+        chosen, scale = self.config.experiments.perft, self.scale.adapters
+        rate = factor * scale.learning_rates[adapter.peft_type]
+        training = self.scale.training.model_copy(
+            update={
+                "steps": scale.steps,
+                "warmup_steps": scale.warmup_steps,
+                "seq_len": scale.seq_len,
+                "evaluate_every": scale.evaluate_every,
+                "learning_rate": float(f"{rate:.6g}"),
+                "weight_decay": 0.0,
+            }
+        )
+        bases = {row.seed: row for row in self.base_rows(seeds)}
+        for seed in seeds:
+            row = bases.get(seed)
+            base = (
+                TrainedBase(kind="run", run=run_id(row), model=row.model)
+                if row
+                else HubModel(kind="hub", **chosen.hub.model_dump())
+            )
+            tokens = row.tokens if row else self.hub_tokens
+            yield AdapterSpec(
+                tokens=tokens,
+                seed=seed,
+                device=self.config.device,
+                threads=self.scale.threads,
+                world_size=1,
+                training=training,
+                task=chosen.task,
+                data=chosen.task if chosen.task != "stories" else f"telegrams-{tokens}",
+                base=base,
+                adapter=adapter,
+            )
+
     def recorded(self, num_experts: int) -> RunSpec:
         """The run whose router the capacity microbenchmark records."""
         size = self.scale.capacity
@@ -213,6 +364,14 @@ class Arms:
         """Peak learning rate of an arm."""
         name = model.moe.strategy if model.moe else "dense"
         return self.scale.learning_rates.get(name, self.scale.training.learning_rate)
+
+
+def hub_tokenizer(config: StudyConfig) -> TokenizerConfig:
+    """The tokenizer of a base of transformers: in its folder, or by its hub name."""
+    hub = config.experiments.perft.hub
+    name = f"{hub.name}/tokenizer.json" if os.path.isdir(hub.name) else hub.name
+    pretrained = PretrainedTokenizer(name=name, revision=hub.revision or "main")
+    return config.tokenizer.model_copy(update={"kind": "pretrained", "pretrained": pretrained})
 
 
 def can_be_cut(model: TransformerConfig) -> bool:

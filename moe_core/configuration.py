@@ -13,6 +13,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from moe_core.adapters.config import Method, Task
 from moe_core.devices import SLOTS
 from moe_core.dispatch.kinds import Activation
 from moe_core.routing import registry
@@ -154,6 +155,88 @@ class LearningRateConfig(Strict):
     seeds: list[NonNegativeInt] = Field(min_length=1, description="Tuning seeds.")
 
 
+class CommonsenseHub(Strict):
+    """A data set of such questions, read with Hugging Face `datasets`, streamed."""
+
+    name: str = Field(description="Hub name or local folder.")
+    revision: str = Field(description="Commit of the data set.")
+    split: str = Field(description="Its split to read.")
+
+
+class CommonsenseConfig(Strict):
+    """Multiple choice in the form of commonsense_170k (arXiv 2304.01933)."""
+
+    train: list[str] = Field(description="Paths or globs of .jsonl or .json files; [] for the hub.")
+    test: list[str] = Field(description="The same for testing; [] to hold out some of train.")
+    hub: CommonsenseHub | None = Field(description="A data set instead of files.")
+
+
+class RoutedAdapters(Strict):
+    """K of N adapters for each token."""
+
+    top_k: PositiveInt = Field(description="K.")
+    adapters: Annotated[int, Field(ge=2)] = Field(description="N.")
+
+
+class AdaptedRun(Strict):
+    """Which model of this study is frozen."""
+
+    strategy: str = Field(description="How it routes.")
+    subword: bool = Field(description="On byte-level BPE (tokenizer.bpe) instead of `tokenizer`.")
+
+
+class AdaptedHub(Strict):
+    """Which model of transformers is frozen."""
+
+    name: str = Field(description="Hub name, or path of a folder that save_pretrained wrote.")
+    revision: str | None = Field(description="Commit on the hub; null for a path.")
+
+
+class MatchedBudget(Strict):
+    """The PERFT-R whose parameters, trainable and active, the other methods are given once each."""
+
+    rank: PositiveInt = Field(description="r.")
+    top_k: PositiveInt = Field(description="K.")
+    adapters: Annotated[int, Field(ge=2)] = Field(description="N.")
+
+
+class TelegramsConfig(Strict):
+    """The generator's stories in the style of telegrams, for the task stories."""
+
+    stories: PositiveInt = Field(description="How many to generate.")
+    seed: NonNegativeInt = Field(description="Another seed than the corpus's: other stories.")
+
+
+class PerftConfig(Strict):
+    """Adapters of low rank on a frozen mixture of experts (PERFT, arXiv 2411.08212)."""
+
+    task: Task = Field(
+        description="What is adapted to: telegrams (stories), or multiple choice (commonsense)."
+    )
+    base: Literal["run", "hub"] = Field(description="A model of this study, or of transformers.")
+    run: AdaptedRun
+    hub: AdaptedHub
+    methods: list[Method] = Field(min_length=1, description="Methods to compare.")
+    ranks: list[PositiveInt] = Field(min_length=1, description="r values.")
+    routed: list[RoutedAdapters] = Field(min_length=1, description="Of PERFT-R.")
+    dense_adapters: list[Annotated[int, Field(ge=2)]] = Field(
+        min_length=1, description="N of PERFT-D."
+    )
+    alpha_over_rank: PositiveFloat = Field(description="lora_alpha / r, the same for every rank.")
+    strategy: str = Field(description="How PERFT-R chooses among adapters.")
+    lora_targets: list[str] = Field(
+        min_length=1, description="Linear layers of LoRA, by the end of their names."
+    )
+    matched: MatchedBudget | None = Field(
+        description="Arms of equal trainable, and of equal active parameters; null for none."
+    )
+    learning_rate_factors: list[PositiveFloat] = Field(
+        description="Times the method's own rate, on the seeds of learning_rate."
+    )
+    telegrams: TelegramsConfig
+    commonsense: CommonsenseConfig
+
+
 class CapacityConfig(Strict):
     """Microbenchmark of capacity, pack and combine on given assignments."""
 
@@ -176,6 +259,7 @@ class Experiments(Strict):
     subword: SubwordConfig
     balance: BalanceConfig
     learning_rate: LearningRateConfig
+    perft: PerftConfig
     capacity: CapacityConfig
 
 
@@ -208,6 +292,22 @@ class ScaleCapacity(Strict):
     repeats: PositiveInt = Field(description="Timed repeats; the median counts.")
     trained_steps: PositiveInt = Field(description="Training steps of the recorded routers.")
     trained_expert_hidden: PositiveInt = Field(description="Expert width of their models.")
+
+
+class ScaleAdapters(Strict):
+    """How much of the experiment perft."""
+
+    seeds: list[NonNegativeInt] = Field(min_length=1, description="Paired seeds of each arm.")
+    most: PositiveInt | None = Field(
+        description="Of its ranks, K of N and N the first so many; null for all."
+    )
+    tuned: bool = Field(description="Whether rates are tuned, and arms of equal budget trained.")
+    steps: PositiveInt = Field(description="Optimiser steps of each run.")
+    warmup_steps: NonNegativeInt = Field(description="Steps of linear warm-up.")
+    seq_len: PositiveInt = Field(description="S, tokens of a sequence, or most of a question.")
+    evaluate_every: PositiveInt = Field(description="Steps between evaluations on valid.")
+    valid_questions: PositiveInt = Field(description="Questions of valid read at each of them.")
+    learning_rates: dict[Method, PositiveFloat] = Field(description="Peak rates of each method.")
 
 
 class Sweep(Strict):
@@ -246,6 +346,7 @@ class Scale(Strict):
         description="Peak rates of strategies (or `dense`) that differ from training's."
     )
     sweep: Sweep
+    adapters: ScaleAdapters
     throughput: ThroughputConfig
     capacity: ScaleCapacity
 

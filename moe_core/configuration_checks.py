@@ -12,11 +12,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from moe_core.adapters.config import OWN_LINEAR
 from moe_core.configuration import (
     SWEEPS,
     BalanceConfig,
     CapacityConfig,
     Experiments,
+    PerftConfig,
     Scale,
     ScaleModel,
     StudyConfig,
@@ -72,6 +74,7 @@ def _check_values(key: str, value: Any) -> None:
 
 def _check_revisions(config: StudyConfig) -> None:
     """That what is fetched from the hub cannot change there."""
+    commonsense = config.experiments.perft.commonsense
     for key, used, source in (
         ("corpus.hub", config.corpus.source == "hub", config.corpus.hub),
         (
@@ -79,13 +82,24 @@ def _check_revisions(config: StudyConfig) -> None:
             config.tokenizer.kind == "pretrained",
             config.tokenizer.pretrained,
         ),
+        (
+            "experiments.perft.hub",
+            config.experiments.perft.base == "hub",
+            config.experiments.perft.hub,
+        ),
+        (
+            "experiments.perft.commonsense.hub",
+            commonsense.hub is not None and config.experiments.perft.task == "commonsense",
+            commonsense.hub,
+        ),
     ):
-        # a missing .json is told as such (study.local_tokenizer)
-        if not used or os.path.exists(source.name) or source.name.endswith(".json"):
+        if not used or source is None or os.path.exists(source.name):
+            continue
+        if source.name.endswith(".json"):  # told as missing by study.local_tokenizer
             continue
         if not HUB_NAME.fullmatch(source.name):
             raise StudyError(f"{key}.name", f"no path here and no name on the hub: {source.name!r}")
-        if not COMMIT.fullmatch(source.revision):
+        if not COMMIT.fullmatch(source.revision or ""):
             raise StudyError(
                 f"{key}.revision",
                 f"{source.revision!r} is no commit of 40 hexadecimal digits, and a branch or tag "
@@ -112,7 +126,46 @@ def _check_experiments(experiments: Experiments) -> None:
             f"{factors} cannot show that the chosen rate is no edge",
             "give 1.0 with a smaller and a larger factor",
         )
+    _check_perft(experiments.perft)
     _check_capacity(experiments.capacity)
+
+
+def _check_perft(perft: PerftConfig) -> None:
+    key = "experiments.perft"
+    _one_of(f"{key}.strategy", perft.strategy, registry.names())
+    _one_of(f"{key}.run.strategy", perft.run.strategy, registry.names())
+    declared = registry.declaration(perft.strategy)
+    for name, chosen in (("routed", perft.routed), ("matched", [perft.matched])):
+        for routed in chosen:
+            if routed is None:
+                continue
+            most = min(routed.adapters, declared["max_top_k"] or routed.adapters)
+            least = declared["min_top_k"]
+            if not least <= routed.top_k <= most:
+                raise StudyError(
+                    f"{key}.{name}",
+                    f"top_k {routed.top_k} of {routed.adapters} adapters is not legal for "
+                    f"strategy {perft.strategy!r}",
+                    f"allowed: {least} to {most}",
+                )
+    if "perft_e" in perft.methods and perft.base == "run":
+        if registry.declaration(perft.run.strategy)["sequential"]:
+            raise StudyError(
+                f"{key}.run.strategy",
+                f"{perft.run.strategy!r} routes several times a layer, so perft_e has no expert to "
+                "be in",
+                f"take perft_e off {key}.methods",
+            )
+    if perft.base == "run":
+        for name in perft.lora_targets:
+            _one_of(f"{key}.lora_targets", name, OWN_LINEAR)
+    factors = perft.learning_rate_factors
+    if 1.0 not in factors or not min(factors) < 1.0 < max(factors):
+        raise StudyError(
+            f"{key}.learning_rate_factors",
+            f"{factors} cannot show that the chosen rate is no edge",
+            "give 1.0 with a smaller and a larger factor",
+        )
 
 
 def _check_unified(unified: UnifiedConfig) -> None:
@@ -164,6 +217,7 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     for strategy in scale.learning_rates:
         _one_of(f"{key}.learning_rates", strategy, (*registry.names(), "dense"))
     _check_seeds(key, scale, experiments.learning_rate.seeds)
+    _check_adapters(f"{key}.adapters", scale, experiments)
     used = {s for many in strategies_by_experiment(experiments).values() for s in many}
     _check_model(f"{key}.model", scale.model, sorted(used))
     _check_training(key, scale, experiments.balance.balance_sequences)
@@ -182,6 +236,31 @@ def _check_seeds(key: str, scale: Scale, tuning: list[int]) -> None:
                 f"{key}.other_seeds",
                 f"{seed} has no dense model to be paired with",
                 f"allowed: {key}.seeds = {', '.join(map(str, scale.seeds))}",
+            )
+
+
+def _check_adapters(key: str, scale: Scale, experiments: Experiments) -> None:
+    adapters, perft = scale.adapters, experiments.perft
+    for method in perft.methods:
+        if method not in adapters.learning_rates:
+            raise StudyError(f"{key}.learning_rates.{method}", "is missing", "add it")
+    for seed in experiments.learning_rate.seeds:
+        if seed in adapters.seeds:
+            raise StudyError(
+                "experiments.learning_rate.seeds",
+                f"{seed} is one of {key}.seeds: rates would be tuned on the runs that they decide",
+            )
+    if adapters.warmup_steps >= adapters.steps:
+        raise StudyError(
+            f"{key}.warmup_steps",
+            f"{adapters.warmup_steps} leaves nothing of {key}.steps = {adapters.steps}",
+        )
+    for name in ("valid_tokens", "test_tokens"):
+        if getattr(scale.training, name) < adapters.seq_len:
+            raise StudyError(
+                f"{key}.seq_len",
+                f"{adapters.seq_len} is more than the tokens evaluated, "
+                f"{key.removesuffix('adapters')}training.{name} = {getattr(scale.training, name)}",
             )
 
 

@@ -4,6 +4,11 @@ Apart from ``study``, so that a change to how a configuration is read leaves res
 Free of torch.
 """
 
+from typing import Any, Literal
+
+from pydantic import Field
+
+from moe_core.adapters.config import AdapterConfig, Task
 from moe_core.dispatch.kinds import Backend
 from moe_core.model.config import TransformerConfig
 from moe_core.provenance import canonical_json, data_digest
@@ -27,6 +32,34 @@ class RunSpec(JobSpec):
     """All that the training of a language model needs, besides the tokens."""
 
     model: TransformerConfig
+
+
+class TrainedBase(Strict):
+    """A model of this study, frozen where its training ended."""
+
+    kind: Literal["run"]
+    run: str
+    model: TransformerConfig
+
+
+class HubModel(Strict):
+    """A mixture of experts of transformers, by hub name or path."""
+
+    kind: Literal["hub"]
+    name: str
+    revision: str | None
+
+
+class AdapterSpec(JobSpec):
+    """All that the training of adapters needs, besides base, data and tokens.
+
+    tokens: that the base knows. data: what it is adapted to, by name.
+    """
+
+    task: Task
+    data: str
+    base: TrainedBase | HubModel = Field(discriminator="kind")
+    adapter: AdapterConfig
 
 
 class ShapeSpec(Strict):
@@ -64,9 +97,25 @@ def model_slug(model: TransformerConfig) -> str:
     return "-".join(parts + [name for name, present in modifiers.items() if present])
 
 
-def cell_name(run: RunSpec) -> str:
+def adapter_slug(adapter: AdapterConfig) -> str:
+    """Readable name of adapters, e.g. ``perft_r-n8k2-r16``."""
+    many, top_k = adapter.num_adapters, adapter.routing.top_k if adapter.routing else None
+    count = f"n{many}k{top_k}" if top_k else f"n{many}" if many > 1 else ""
+    rank = f"r{adapter.r}" if adapter.r else ""
+    return "-".join(part for part in (adapter.peft_type, count, rank) if part)
+
+
+def read_row(row: dict[str, Any]) -> RunSpec | AdapterSpec:
+    """A row of the table of runs."""
+    kind = AdapterSpec if "adapter" in row else RunSpec
+    return kind.model_validate(row)
+
+
+def cell_name(run: RunSpec | AdapterSpec) -> str:
     """Name of the cell of a run: what its runs over seeds share, apart from tokens and steps."""
     training = run.training
+    if isinstance(run, AdapterSpec):
+        return f"{adapter_slug(run.adapter)}-lr{training.learning_rate:g}"
     scope = f"-over{training.balance_sequences}" if training.balance_sequences else ""
     return (
         f"{model_slug(run.model)}-d{run.model.dim}-a{training.switch_coef:g}{scope}"
@@ -74,10 +123,11 @@ def cell_name(run: RunSpec) -> str:
     )
 
 
-def run_id(spec: RunSpec) -> str:
+def run_id(spec: RunSpec | AdapterSpec) -> str:
     """Slug and hash of a run. Looked up, never parsed."""
     digest = data_digest(spec.model_dump(mode="json"))[:10]
-    return f"{model_slug(spec.model)}-s{spec.seed}-{digest}"
+    slug = adapter_slug(spec.adapter) if isinstance(spec, AdapterSpec) else model_slug(spec.model)
+    return f"{slug}-s{spec.seed}-{digest}"
 
 
 def shape_id(spec: ShapeSpec) -> str:

@@ -8,12 +8,12 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from moe_core.arms import Arms
+from moe_core.arms import Arms, Budget
 from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig
 from moe_core.configuration_checks import check
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json
-from moe_core.runs import RunSpec, ShapeSpec, cell_name, run_id, shape_id, shape_of
+from moe_core.runs import AdapterSpec, RunSpec, ShapeSpec, cell_name, run_id, shape_id, shape_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Study:
     """A checked configuration and its table of runs.
 
     tokens: name of the encoded stories; tokenizers: by such a name. runs: by id. experiments: ids
-    of runs by experiment, ``unified`` first. capacity: by E, the id of the run whose router the
+    of runs by experiment, ``unified`` first. adapted: rows of adapters by id; perft: ids of those
+    that are compared, matched: by the budget that they share; adapter_rates: ids of those that tune
+    rates. capacity: by E, the id of the run whose router the
     capacity microbenchmark records. shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment.
     """
@@ -32,11 +34,20 @@ class Study:
     tokens: str
     tokenizers: dict[str, TokenizerConfig]
     runs: dict[str, RunSpec]
+    adapted: dict[str, AdapterSpec]
+    perft: list[str]
+    matched: dict[Budget, list[str]]
+    adapter_rates: list[str]
     experiments: dict[str, list[str]]
     capacity: dict[int, str]
     shapes: dict[str, ShapeSpec]
     shape_of: dict[str, str]
     audited: list[str]
+
+    @property
+    def all_runs(self) -> dict[str, RunSpec | AdapterSpec]:
+        """Every row by id."""
+        return {**self.runs, **self.adapted}
 
     @property
     def unified(self) -> list[str]:
@@ -72,6 +83,12 @@ def load_study(config: dict[str, Any]) -> Study:
         spec = arms.recorded(num_experts)
         capacity[num_experts] = run_id(spec)
         table[run_id(spec)] = spec
+    matched = arms.matched()
+    compared = [*arms.adapted(), *(row for rows in matched.values() for row in rows)]
+    perft = {run_id(row): row for row in compared}
+    rates = {run_id(row): row for row in arms.adapter_rates()}
+    bases = arms.base_rows(sorted({row.seed for row in (perft | rates).values()}))
+    table |= {run_id(row): row for row in bases}
     timed = [run for name in ("unified", *scale.sweep.timed) for run in experiments[name]]
     shapes = {run: shape_of(table[run], scale.throughput) for run in timed}
     shape_ids = {run: shape_id(shape) for run, shape in shapes.items()}
@@ -80,8 +97,16 @@ def load_study(config: dict[str, Any]) -> Study:
         scale=scale,
         corpus=checked.corpus.source,
         tokens=arms.tokens,
-        tokenizers={arms.tokens: checked.tokenizer, arms.subword_tokens: arms.subword_tokenizer},
+        tokenizers={
+            arms.tokens: checked.tokenizer,
+            arms.subword_tokens: arms.subword_tokenizer,
+            **({} if arms.base_model() else {arms.hub_tokens: arms.hub_tokenizer}),
+        },
         runs=table,
+        adapted=perft | rates,
+        perft=list(perft),
+        matched={budget: [run_id(row) for row in rows] for budget, rows in matched.items()},
+        adapter_rates=list(rates),
         experiments=experiments,
         capacity=capacity,
         shapes={shape_ids[run]: shape for run, shape in shapes.items()},
@@ -128,6 +153,31 @@ def local_tokenizer(tokenizer: TokenizerConfig) -> list[str]:
     if name.endswith(".json"):
         raise StudyError("tokenizer.pretrained.name", f"no file {name!r}")
     return []
+
+
+def telegrams_spec(study: Study) -> str:
+    """All that the telegrams depend on, as canonical JSON."""
+    corpus = study.config.corpus
+    return canonical_json(
+        {
+            "source": "telegrams",
+            "valid_fraction": corpus.valid_fraction,
+            "test_fraction": corpus.test_fraction,
+            "options": study.config.experiments.perft.telegrams.model_dump(),
+        }
+    )
+
+
+def commonsense_spec(study: Study) -> str:
+    """All that the questions depend on besides their files, as canonical JSON."""
+    corpus = study.config.corpus
+    return canonical_json(
+        {
+            **study.config.experiments.perft.commonsense.model_dump(),
+            "valid_fraction": corpus.valid_fraction,
+            "test_fraction": corpus.test_fraction,
+        }
+    )
 
 
 def ngram_spec(study: Study) -> str:

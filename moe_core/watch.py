@@ -74,7 +74,7 @@ def look(study: Study, results: Path, now: float) -> list[RunState]:
     """The state of each run of the table; now: seconds since the epoch."""
     return [
         run_state(name, results / "runs" / name, spec.training.steps, now)
-        for name, spec in study.runs.items()
+        for name, spec in study.all_runs.items()
     ]
 
 

@@ -11,20 +11,24 @@ gc.set_threshold(100_000)
 os.environ.update(PYTHONPATH=str(workflow.basedir))
 sys.path.insert(0, str(workflow.basedir))
 
+from moe_core.adapters.config import LABELS
 from moe_core.configuration import SWEEPS
 from moe_core.configuration_file import check_file
 from moe_core.corpus.sources import matching_files
+from moe_core.corpus.splits import SPLITS
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
 from moe_core.runs import canonical
 from moe_core.study import (
+    commonsense_spec,
     corpus_spec,
     load_study,
     local_tokenizer,
     microbench_spec,
     ngram_spec,
     report_spec,
+    telegrams_spec,
     tokenizer_spec,
 )
 
@@ -45,7 +49,8 @@ try:
         else []
     )
     # a missing file is told before any job
-    for path in [*corpus_files, *local_tokenizer(study.config.tokenizer)]:
+    tokenizer_files = [f for t in study.tokenizers.values() for f in local_tokenizer(t)]
+    for path in [*corpus_files, *tokenizer_files]:
         if "{" in path:
             raise StudyError(path, "braces are wildcards to Snakemake", "rename it")
 except StudyError as error:
@@ -59,6 +64,8 @@ ALL_CORES = workflow.cores or os.cpu_count()
 GPU = 1 if study.config.device == "cuda" else 0
 WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
 ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
+# ids of adapters begin with their method
+ADAPTED = f"(?:{'|'.join(LABELS)})-[A-Za-z0-9_.-]+"
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
 # of a machine that benchmarks/compute.py had to itself
@@ -104,7 +111,7 @@ def of_this_study(table, name):
 
 def run_spec(wildcards):
     """The canonical row of a run."""
-    return canonical(of_this_study(study.runs, wildcards.run))
+    return canonical(of_this_study(study.all_runs, wildcards.run))
 
 
 def run_code(wildcards):
@@ -113,19 +120,51 @@ def run_code(wildcards):
     return script_code("train", *strategies_of(model))
 
 
+def adapter_code(wildcards):
+    """Digest of the code that adapters depend on."""
+    spec = of_this_study(study.adapted, wildcards.run)
+    own = [spec.base.model.moe] if spec.base.kind == "run" else []
+    routed = [moe.strategy for moe in [*own, spec.adapter.routing] if moe]
+    return script_code("adapt", *sorted({*routed}))
+
+
+def adapter_data(wildcards):
+    """What adapters are trained and tested on, its splits first."""
+    spec = of_this_study(study.adapted, wildcards.run)
+    if spec.task == "stories":
+        return [f"results/tokens/{spec.data}/{n}" for n in (*SPLIT_FILES, "meta.json")]
+    splits = [f"results/data/{spec.data}/{n}.jsonl" for n in SPLITS]
+    return [*splits, f"results/tokens/{spec.tokens}/tokenizer.json"]
+
+
+def base_weights(wildcards):
+    """Weights of the model of this study that is adapted, if it is one."""
+    base = of_this_study(study.adapted, wildcards.run).base
+    if base.kind == "run":
+        return [f"results/runs/{base.run}/weights.safetensors"]
+    return []
+
+
+def commonsense_files(wildcards):
+    """The questions that are read from files."""
+    read = study.config.experiments.perft.commonsense
+    files = [] if read.hub else [*read.train, *read.test]
+    return [str(path) for path in matching_files(files)] if files else []
+
+
 def on_devices(wildcards):
     """Waits for a device for each process of a run, and holds them for it; nothing on a CPU.
 
     A resource, not a parameter: how runs share devices makes no run stale.
     """
-    count = of_this_study(study.runs, wildcards.run).world_size
+    count = of_this_study(study.all_runs, wildcards.run).world_size
     take = f"python -m moe_core.devices --shares {WHOLE_GPU} --count {count} -- "
     return take if GPU else ""
 
 
 def run_threads(wildcards):
     """CPU threads of all processes of a run."""
-    run = of_this_study(study.runs, wildcards.run)
+    run = of_this_study(study.all_runs, wildcards.run)
     return run.threads * run.world_size
 
 
@@ -149,7 +188,7 @@ def audit_code(wildcards):
 def row_of(wildcards):
     """The run or shape that a rule's wildcard names."""
     if hasattr(wildcards, "run"):
-        return of_this_study(study.runs, wildcards.run)
+        return of_this_study(study.all_runs, wildcards.run)
     return of_this_study(study.shapes, wildcards.shape)
 
 

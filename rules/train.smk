@@ -12,6 +12,8 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/benchmarks/train/{run}.jsonl"
+    wildcard_constraints:
+        run=f"(?!{ADAPTED})[A-Za-z0-9_.-]+",
     # one that runs out of memory goes on in smaller parts; a cluster grants more each time
     retries: 3
     conda:

@@ -16,6 +16,10 @@ def stories(source: str, options: dict) -> Iterator[str]:
             from moe_core.corpus.builtin_stories import builtin_stories
 
             return builtin_stories(seed=options["seed"], count=options["stories"])
+        case "telegrams":
+            from moe_core.corpus.telegrams import telegrams
+
+            return telegrams(seed=options["seed"], count=options["stories"])
         case "hub":
             from moe_core.corpus.sources import hub_stories
 

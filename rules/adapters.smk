@@ -1,0 +1,106 @@
+use rule corpus as telegrams with:
+    """Write the generator's stories as telegrams, split as stories are."""
+    input:
+        [],
+    output:
+        train="results/data/telegrams/train.jsonl",
+        valid="results/data/telegrams/valid.jsonl",
+        test="results/data/telegrams/test.jsonl",
+    log:
+        "results/logs/telegrams.log",
+    benchmark:
+        "results/benchmarks/telegrams.jsonl"
+    params:
+        spec=telegrams_spec(study),
+        code=script_code("corpus"),
+        folder=subpath(output.train, parent=True),
+
+
+use rule tokens as telegram_tokens with:
+    """Encode the telegrams with the tokenizer of a base."""
+    input:
+        train="results/data/telegrams/train.jsonl",
+        valid="results/data/telegrams/valid.jsonl",
+        test="results/data/telegrams/test.jsonl",
+        tokenizer="results/tokens/{tokens}/tokenizer.json",
+    output:
+        train="results/tokens/telegrams-{tokens}/train.bin",
+        valid="results/tokens/telegrams-{tokens}/valid.bin",
+        test="results/tokens/telegrams-{tokens}/test.bin",
+        meta="results/tokens/telegrams-{tokens}/meta.json",
+    log:
+        "results/logs/telegram_tokens/{tokens}.log",
+    benchmark:
+        "results/benchmarks/telegram_tokens/{tokens}.jsonl"
+
+
+rule commonsense:
+    """Read questions of multiple choice and split them."""
+    input:
+        files=commonsense_files,
+    output:
+        train="results/data/commonsense/train.jsonl",
+        valid="results/data/commonsense/valid.jsonl",
+        test="results/data/commonsense/test.jsonl",
+    log:
+        "results/logs/commonsense.log",
+    benchmark:
+        "results/benchmarks/commonsense.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=60,
+        mem_mb=2000,
+        gpu=0,
+    params:
+        spec=commonsense_spec(study),
+        code=script_code("commonsense"),
+        folder=subpath(output.train, parent=True),
+    shell:
+        "python -m workflow_scripts.commonsense --spec {params.spec:q} "
+        "--folder {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule adapt:
+    """Train the adapters of one row on their frozen base."""
+    input:
+        meta=tokens_meta,
+        splits=tokens_splits,
+        data=adapter_data,
+        base=base_weights,
+    output:
+        metrics="results/runs/{run}/metrics.jsonl",
+        summary="results/runs/{run}/summary.json",
+        stories="results/runs/{run}/stories.csv",
+        weights="results/runs/{run}/weights.safetensors",
+    log:
+        "results/logs/adapt/{run}.log",
+    benchmark:
+        "results/benchmarks/adapt/{run}.jsonl"
+    wildcard_constraints:
+        run=ADAPTED,
+    # as train has them
+    retries: 3
+    conda:
+        "../envs/bench.yaml"
+    threads: run_threads
+    resources:
+        runtime=24 * 60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        gpu=lambda wildcards: GPU * row_of(wildcards).world_size,
+        on_devices=on_devices,
+        checkpoint_seconds=str(study.config.execution.checkpoint_seconds),
+    params:
+        spec=run_spec,
+        code=adapter_code,
+        tokens=subpath(input.meta, parent=True),
+        data=lambda wildcards: os.path.dirname(adapter_data(wildcards)[0]),
+        folder=subpath(output.summary, parent=True),
+    shell:
+        "trap : TERM INT; {resources.on_devices}"
+        "python -m workflow_scripts.adapt --spec {params.spec:q} "
+        "--code {params.code} --checkpoint-seconds {resources.checkpoint_seconds} "
+        "--tokens {params.tokens:q} --data {params.data:q} --base {input.base:q} "
+        "--folder {params.folder:q} 2>&1 "
+        "| (trap '' TERM INT PIPE; exec tee {log:q})"

@@ -1,0 +1,73 @@
+"""Train the adapters of one row: metrics by evaluation, a summary, nats by story, the adapters."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from moe_core.adapters.adapted import AdaptedModel
+from moe_core.adapters.load_base import hub_base, trained_base
+from moe_core.corpus.batches import TokenCorpus, evaluation_windows, open_corpus
+from moe_core.provenance import file_sha256
+from moe_core.runs import AdapterSpec, HubModel, run_id
+from moe_core.training.keeper import Keeper
+from moe_core.training.loop import Trainer
+from moe_core.training.ranks import Ranks
+from moe_core.training.run import TrainedRun, complete
+from workflow_scripts.command import parser, path_argument, run
+from workflow_scripts.training_job import Job, run_job
+
+
+def prepare(spec: AdapterSpec, given: Namespace) -> Job:
+    """Adapters on their base, and what they are trained and measured on."""
+    known = open_corpus(given.tokens)  # what the base was trained on
+    inputs: dict[str, str] = {}
+    if given.base:
+        inputs["base"] = file_sha256(given.base[0])
+
+    def build() -> AdaptedModel:
+        base = (
+            hub_base(spec.base.name, spec.base.revision)
+            if isinstance(spec.base, HubModel)
+            else trained_base(spec.base.model, given.base[0], known.counts_V)
+        )
+        return AdaptedModel(base, spec.adapter, known.counts_V, spec.seed)
+
+    data = open_corpus(given.data)
+
+    def train(keeper: Keeper, ranks: Ranks) -> TrainedRun:
+        return on_stories(spec, build(), data, keeper, ranks)
+
+    own = [] if isinstance(spec.base, HubModel) else [spec.base.model.moe]
+    return Job(
+        run_id(spec),
+        spec,
+        inputs | data.sha256,
+        known.counts_V.numel(),
+        build,
+        [moe for moe in (*own, spec.adapter.routing) if moe],
+        train,
+    )
+
+
+def on_stories(
+    spec: AdapterSpec, model: AdaptedModel, data: TokenCorpus, keeper: Keeper, ranks: Ranks
+) -> TrainedRun:
+    """Adapt to stories, and measure as a language model is measured."""
+    training = spec.training
+    valid, test = (
+        evaluation_windows(data.splits[split], training.seq_len, limit, split)
+        for split, limit in (("valid", training.valid_tokens), ("test", training.test_tokens))
+    )
+    tokens = data.splits["train"].tokens
+    trainer = Trainer(model, tokens, training, spec.seed, spec.device, keeper.parts, ranks)
+    return complete(run_id(spec), trainer, valid, test, keeper)
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    path_argument(arguments, "tokens", "data")
+    arguments.add_argument("--base", type=Path, nargs="*", required=True, help="weights, if ours")
+    run_job("workflow_scripts.adapt", arguments, AdapterSpec.model_validate_json, prepare)
+
+
+if __name__ == "__main__":
+    run(main)
