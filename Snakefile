@@ -7,10 +7,10 @@ include: "rules/common.smk"
 include: "rules/start.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
-include: "rules/adapters.smk"
 include: "rules/bench.smk"
 include: "rules/audit.smk"
 include: "rules/summary.smk"
+include: "rules/adapters.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -30,9 +30,14 @@ localrules:
     summary,
     aggregate,
     learning_rate_choice,
+    perft_runs,
+    perft_rate_runs,
+    perft_rates,
+    perft_arms,
     audits,
     ledger,
     frontier,
+    perft_frontier,
     compute_figure,
     overlay,
     load_quality,
@@ -45,6 +50,7 @@ localrules:
     tables,
     ledger_table,
     audit_table,
+    perft_table,
     published_table,
     compute_table,
     manifest,
@@ -59,6 +65,7 @@ rule all:
         rules.unified.input,
         rules.capacity.input,
         rules.experiments.input,
+        rules.perft.input,
         rules.claims.input,
         rules.manifest.output,
         "report/report.pdf",

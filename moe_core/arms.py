@@ -150,7 +150,7 @@ class Arms:
         """Rows of as many trainable, or active, parameters as one PERFT-R, which is among them."""
         like = self.config.experiments.perft.matched
         if like is None or not self.scale.adapters.tuned:
-            return {}
+            return {budget: [] for budget in BUDGETS}
         seeds = self.scale.adapters.seeds
         routed = RoutedAdapters(top_k=like.top_k, adapters=like.adapters)
         reference = self.adapter("perft_r", like.rank, like.adapters, routed)

@@ -148,14 +148,13 @@ def _check_perft(perft: PerftConfig) -> None:
                     f"strategy {perft.strategy!r}",
                     f"allowed: {least} to {most}",
                 )
-    if "perft_e" in perft.methods and perft.base == "run":
-        if registry.declaration(perft.run.strategy)["sequential"]:
-            raise StudyError(
-                f"{key}.run.strategy",
-                f"{perft.run.strategy!r} routes several times a layer, so perft_e has no expert to "
-                "be in",
-                f"take perft_e off {key}.methods",
-            )
+    in_steps = registry.declaration(perft.run.strategy)["sequential"]
+    if in_steps and perft.base == "run" and "perft_e" in perft.methods:
+        raise StudyError(
+            f"{key}.run.strategy",
+            f"{perft.run.strategy!r} routes several times a layer: perft_e has no expert to be in",
+            f"take perft_e off {key}.methods",
+        )
     if perft.base == "run":
         for name in perft.lora_targets:
             _one_of(f"{key}.lora_targets", name, OWN_LINEAR)

@@ -104,3 +104,93 @@ rule adapt:
         "--tokens {params.tokens:q} --data {params.data:q} --base {input.base:q} "
         "--folder {params.folder:q} 2>&1 "
         "| (trap '' TERM INT PIPE; exec tee {log:q})"
+
+
+rule perft_runs:
+    """One row a run of adapters."""
+    input:
+        runs=run_files(study.perft, "summary.json"),
+        metrics=run_files(study.perft, "metrics.jsonl"),
+    output:
+        csv=report(
+            "results/perft/runs.csv",
+            category="perft",
+            labels={"table": "one row a run"},
+            caption="../report/captions/perft_runs.rst",
+        ),
+    log:
+        "results/logs/perft_runs.log",
+    benchmark:
+        "results/benchmarks/perft_runs.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        matched=canonical_json(study.matched),
+        code=script_code("perft_runs"),
+    shell:
+        "python -m workflow_scripts.perft_runs --runs {input.runs:q} "
+        "--matched {params.matched:q} --out {output.csv:q} 2>&1 | tee {log:q}"
+
+
+use rule perft_runs as perft_rate_runs with:
+    """One row a run that tunes a rate."""
+    input:
+        runs=run_files(study.adapter_rates, "summary.json"),
+        metrics=run_files(study.adapter_rates, "metrics.jsonl"),
+    output:
+        csv="results/perft/rate_runs.csv",
+    log:
+        "results/logs/perft_rate_runs.log",
+    benchmark:
+        "results/benchmarks/perft_rate_runs.jsonl"
+
+
+use rule learning_rate_choice as perft_rates with:
+    """The best rate of each method on tuning seeds, and whether it sits on the grid's edge."""
+    input:
+        summary="results/perft/rate_runs.csv",
+    output:
+        csv="results/perft/rates.csv",
+    log:
+        "results/logs/perft_rates.log",
+    benchmark:
+        "results/benchmarks/perft_rates.jsonl"
+    params:
+        factors=study.config.experiments.perft.learning_rate_factors,
+        named_by="strategy",
+        code=script_code("learning_rate_choice"),
+
+
+rule perft_arms:
+    """One row an arm of adapters: means over paired seeds with 95 % intervals."""
+    input:
+        table="results/perft/runs.csv",
+        stories=run_files(study.perft, "stories.csv"),
+    output:
+        csv=report(
+            "results/perft/arms.csv",
+            category="perft",
+            labels={"table": "one row an arm"},
+            caption="../report/captions/perft_arms.rst",
+        ),
+    log:
+        "results/logs/perft_arms.log",
+    benchmark:
+        "results/benchmarks/perft_arms.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        code=script_code("perft_arms"),
+    shell:
+        "python -m workflow_scripts.perft_arms --table {input.table:q} --runs results/runs "
+        "--out {output.csv:q} 2>&1 | tee {log:q}"

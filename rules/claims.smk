@@ -5,8 +5,10 @@ rule ledger:
         summaries=expand(
             "results/{experiment}/summary.csv", experiment=study.experiments
         ),
+        perft="results/perft/runs.csv",
         stories=run_files(
-            sorted({run for runs in study.experiments.values() for run in runs}),
+            sorted({run for runs in study.experiments.values() for run in runs})
+            + study.perft,
             "stories.csv",
         ),
         audits="results/audits/audits.csv",
@@ -31,10 +33,13 @@ rule ledger:
         gpu=0,
     params:
         smoke=str(study.scale.smoke).lower(),
-        named=expand(
-            "{experiment}=results/{experiment}/summary.csv",
-            experiment=study.experiments,
-        ),
+        named=[
+            *expand(
+                "{experiment}=results/{experiment}/summary.csv",
+                experiment=study.experiments,
+            ),
+            "perft=results/perft/runs.csv",
+        ],
         code=script_code("ledger"),
     shell:
         "python -m workflow_scripts.ledger --claims {input.claims:q} "

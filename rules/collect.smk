@@ -41,6 +41,15 @@ rule experiments:
         rules.learning_rate_choice.output,
 
 
+rule perft:
+    """The experiment on adapters: its CSVs and its frontier."""
+    input:
+        rules.perft_runs.output,
+        rules.perft_arms.output,
+        rules.perft_rates.output if study.adapter_rates else [],
+        multiext("results/perft/perft_frontier", ".pdf", ".png"),
+
+
 rule claims:
     """The audits of all routers and the ledger of claims."""
     input:
@@ -54,5 +63,6 @@ rule report_inputs:
         rules.unified.input,
         rules.capacity.input,
         rules.experiments.input,
+        rules.perft.input,
         rules.claims.input,
         rules.report.input.generated,

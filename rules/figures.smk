@@ -30,6 +30,27 @@ rule frontier:
         "--png {output.png:q} 2>&1 | tee {log:q}"
 
 
+use rule frontier as perft_frontier with:
+    """Frontier of adapters: quality against the share of parameters that a token uses."""
+    input:
+        "results/perft/arms.csv",
+    output:
+        pdf="results/perft/perft_frontier.pdf",
+        png=report(
+            "results/perft/perft_frontier.png",
+            category="perft",
+            labels={"figure": "frontier"},
+            caption="../report/captions/perft_frontier.rst",
+        ),
+    log:
+        "results/logs/perft_frontier.log",
+    benchmark:
+        "results/benchmarks/perft_frontier.jsonl"
+    params:
+        script="perft_frontier",
+        code=script_code("perft_frontier"),
+
+
 use rule frontier as compute_figure with:
     """Figure of the compute benchmark, which runs apart and is stored with the code."""
     input:

@@ -129,10 +129,25 @@ use rule ledger_table as audit_table with:
         code=script_code("audit_table"),
 
 
+use rule ledger_table as perft_table with:
+    """Typeset the arms of adapters."""
+    input:
+        "results/perft/arms.csv",
+    output:
+        tex="results/report/perft_table.tex",
+    log:
+        "results/logs/perft_table.log",
+    benchmark:
+        "results/benchmarks/perft_table.jsonl"
+    params:
+        script="perft_table",
+        code=script_code("perft_table"),
+
+
 use rule ledger_table as failures_table with:
     """Typeset the runs that failed: how, when, and the checkpoint that is left."""
     input:
-        run_files(study.runs, "summary.json"),
+        run_files(study.all_runs, "summary.json"),
     output:
         tex="results/report/failures_table.tex",
     log:
@@ -186,11 +201,13 @@ rule report:
             "results/report/audit_table.tex",
             "results/report/failures_table.tex",
             "results/report/published_table.tex",
+            "results/report/perft_table.tex",
             "results/report/compute_table.tex",
             expand("results/compute/{figure}.pdf", figure=COMPUTE_FIGURES),
             "results/unified/ranking.pdf",
             expand("results/{sweep}/{sweep}.pdf", sweep=SWEEPS),
             "results/unified/frontier.pdf",
+            "results/perft/perft_frontier.pdf",
             "results/unified/overlay.pdf",
             "results/unified/load_quality.pdf",
             "results/capacity/capacity_drop_rate.pdf",

@@ -1,6 +1,7 @@
 """Train the adapters of one row: metrics by evaluation, a summary, nats by story, the adapters."""
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from moe_core.adapters.adapted import AdaptedModel
@@ -9,11 +10,13 @@ from moe_core.corpus.batches import TokenCorpus, evaluation_windows, open_corpus
 from moe_core.provenance import file_sha256
 from moe_core.runs import AdapterSpec, HubModel, run_id
 from moe_core.training.keeper import Keeper
-from moe_core.training.loop import Trainer
+from moe_core.training.loop import Measuring, Trainer, measure
 from moe_core.training.ranks import Ranks
-from moe_core.training.run import TrainedRun, complete
+from moe_core.training.run import Examples, TrainedRun, complete
 from workflow_scripts.command import parser, path_argument, run
 from workflow_scripts.training_job import Job, run_job
+
+QUALITY = ("bits_per_byte", "accuracy")
 
 
 def prepare(spec: AdapterSpec, given: Namespace) -> Job:
@@ -59,7 +62,25 @@ def on_stories(
     )
     tokens = data.splits["train"].tokens
     trainer = Trainer(model, tokens, training, spec.seed, spec.device, keeper.parts, ranks)
-    return complete(run_id(spec), trainer, valid, test, keeper)
+    return adapted(spec, trainer, valid, test, keeper, measure)
+
+
+def adapted(
+    spec: AdapterSpec,
+    trainer: Trainer,
+    valid: Examples,
+    test: Examples,
+    keeper: Keeper,
+    read: Measuring,
+) -> TrainedRun:
+    """Train to the end; with the parameters that were trained, and what the base alone reads."""
+    before = {}
+    if spec.adapter.peft_type == "full":  # the same for all methods of a seed: read it once
+        measured = read(trainer, test).measures
+        before = {f"{key}_base": measured[key] for key in QUALITY if key in measured}
+    trained = complete(run_id(spec), trainer, valid, test, keeper, read)
+    counts = trainer.model.parameter_counts()
+    return replace(trained, test=trained.test | counts | before)
 
 
 def main() -> None:

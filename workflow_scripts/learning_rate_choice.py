@@ -11,8 +11,10 @@ from workflow_scripts.command import parser, path_argument, run
 TUNED = "valid_bits_per_byte"  # never the test stories, which the study is read on
 
 
-def choice(arm: pd.DataFrame, factors: list[float]) -> dict[str, object]:
+def choice(arm: pd.DataFrame, factors: list[float], named_by: list[str]) -> dict[str, object]:
     """Best, own and edge of one arm; rates stand in the order of the factors.
+
+    named_by: columns that an arm is known by.
 
     A rate at which any seed failed is not compared: the others would flatter it.
     """
@@ -20,8 +22,7 @@ def choice(arm: pd.DataFrame, factors: list[float]) -> dict[str, object]:
     own = by_rate.index[sorted(factors).index(1.0)]
     best = by_rate.idxmin() if by_rate.notna().any() else math.nan
     return {
-        "strategy": arm.strategy.iloc[0],
-        "ffn_hidden": arm.ffn_hidden.iloc[0],
+        **{name: arm[name].iloc[0] for name in named_by},
         "learning_rate": own,
         "best_learning_rate": best,
         "best_on_edge": best in (by_rate.index[0], by_rate.index[-1]),
@@ -41,10 +42,11 @@ def main() -> None:
     arguments = parser(__doc__)
     path_argument(arguments, "summary", "out")
     arguments.add_argument("--factors", type=float, nargs="+", required=True)
+    arguments.add_argument("--named-by", nargs="+", required=True, help="columns of an arm")
     given = arguments.parse_args()
     runs = pd.read_csv(given.summary)
-    arms = runs[runs.strategy != "ngram"].groupby(["strategy", "ffn_hidden"], sort=False)
-    table = pd.DataFrame([choice(arm, given.factors) for _, arm in arms])
+    arms = runs[runs.strategy != "ngram"].groupby(given.named_by, sort=False)
+    table = pd.DataFrame([choice(arm, given.factors, given.named_by) for _, arm in arms])
     write_atomic(given.out, table.to_csv(index=False))
 
 

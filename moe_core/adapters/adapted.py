@@ -77,14 +77,42 @@ class AdaptedModel(LanguageModel):
             own = getattr(model, "stored_tensors", model.state_dict)
             return dict(own())
         return {
-            f"{self.names[key]}.{name}": tensor
-            for key, adapter in self.adapters.items()
+            f"{module}.{name}": tensor
+            for module, adapter in self._by_name().items()
             for name, tensor in adapter.state_dict().items()
         }
 
-    def trained_parameters(self) -> int:
-        """How many numbers training changes."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters that training changes, and of those the ones that a token uses; the base's.
+
+        A token uses K of E experts of a layer, K of N adapters of PERFT-R with their router, and in
+        PERFT-E the adapters of its experts.
+        """
+        base, layers = self.base, self.base.moe_layers()
+        total = count(base)
+        unused = sum(base.unused_parameters(layer) for layer in layers.values())
+        active = round(total - unused)
+        trainable = used = count(self.adapters)
+        if self.config.peft_type == "full":
+            trainable, used = total, active
+        elif self.config.peft_type == "perft_e":
+            used = sum(
+                count(adapter) * base.experts_used(layers[name]) // base.experts_of(layers[name])
+                for name, adapter in self._by_name().items()
+            )
+        elif self.config.routing is not None:
+            banks = sum(count(m) for m in self.adapters.modules() if isinstance(m, LoraBank))
+            share = self.config.routing.top_k / self.config.num_adapters
+            used = round(trainable - banks * (1 - share))
+        return {
+            "params_trainable": trainable,
+            "params_trainable_active": used,
+            "params_base": total,
+            "params_base_active": active,
+        }
+
+    def _by_name(self) -> dict[str, nn.Module]:
+        return {self.names[key]: adapter for key, adapter in self.adapters.items()}
 
     def _register(self, name: str, adapter: nn.Module) -> None:
         key = name.replace(".", "_")
@@ -146,6 +174,11 @@ class AdaptedModel(LanguageModel):
         )
         self.decided += decisions
         return y_TD
+
+
+def count(module: nn.Module) -> int:
+    """Parameters of a module, shared ones once."""
+    return sum(p.numel() for p in module.parameters())
 
 
 def added_by_all(bank: LoraBank, x_TD: Tensor, _: Routing | None) -> Tensor:

@@ -56,8 +56,18 @@ class Base(nn.Module):
         """E of a routed layer."""
 
     @abstractmethod
+    def experts_used(self, layer: nn.Module) -> int:
+        """K of a routed layer."""
+
+    @abstractmethod
     def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
         """Add to the output of a routed layer. Raises StudyError if it routes several times."""
+
+    def unused_parameters(self, layer: nn.Module) -> float:
+        """Of the experts of a routed layer, what a token does not use."""
+        experts: Any = layer.experts
+        total = sum(p.numel() for p in experts.parameters())
+        return total * (1 - self.experts_used(layer) / self.experts_of(layer))
 
     def all_routing(self) -> list[MoEConfig]:
         """How its layers route, where that is a strategy of the bench."""
@@ -82,6 +92,10 @@ class OwnBase(Base):
     def experts_of(self, layer: nn.Module) -> int:
         assert isinstance(layer, MoELayer)
         return layer.config.num_experts
+
+    def experts_used(self, layer: nn.Module) -> int:
+        assert isinstance(layer, MoELayer)
+        return layer.config.top_k
 
     def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
         def hook(_: nn.Module, given: tuple[Any, ...], out: Any) -> Any:
@@ -127,6 +141,10 @@ class HubBase(Base):
     def experts_of(self, layer: nn.Module) -> int:
         experts: Any = layer.experts
         return int(experts.num_experts)
+
+    def experts_used(self, layer: nn.Module) -> int:
+        gate: Any = layer.gate
+        return int(gate.top_k)
 
     def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
         def hook(_: nn.Module, given: tuple[Any, ...], known: dict[str, Any], out: Any) -> Any:

@@ -11,17 +11,19 @@ from pydantic import (
     PositiveInt,
 )
 
+from moe_core.adapters.config import LABELS
 from moe_core.configuration import SweepName
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet
 from moe_core.strict import Strict
 
-Experiment = Literal["unified", SweepName]
+Experiment = Literal["unified", SweepName, "perft"]
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 Measure = Literal[
     "bits_per_byte",
     "bits_per_byte_at_capacity",
     "perplexity",
+    "accuracy",
     "drop_rate",
     "drop_rate_excess",
     "token_drop_rate",
@@ -37,8 +39,8 @@ Extreme = Literal["smallest", "largest"]
 
 
 def known(strategy: str) -> str:
-    """The name of a strategy or control. Raises ValueError for another."""
-    allowed = [*registry.names(), "dense", "ngram"]
+    """The name of a strategy, control or method of adaptation. Raises ValueError for another."""
+    allowed = [*registry.names(), "dense", "ngram", *LABELS]
     if strategy not in allowed:
         raise ValueError(f"unknown strategy {strategy!r}; allowed: {', '.join(allowed)}")
     return strategy
@@ -69,6 +71,11 @@ class Arm(Strict):
     balance_sequences: PositiveInt | Literal["batch"] | None = None
     jitter: NonNegativeFloat | Extreme | None = None
     bias_rate: NonNegativeFloat | Extreme | None = None
+    rank: PositiveInt | None = None
+    num_adapters: PositiveInt | None = None
+    top_k: PositiveInt | None = None
+    matched_trainable: bool | None = None
+    matched_active: bool | None = None
     minus_dense: bool = False
 
     def of(self, strategy: str) -> "Arm":

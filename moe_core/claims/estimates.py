@@ -13,6 +13,7 @@ from moe_core.stats.power import detectable
 UNITS: dict[Measure, str] = {
     "bits_per_byte": "bits_per_byte",
     "bits_per_byte_at_capacity": "bits_per_byte",
+    "accuracy": "share",
     "drop_rate": "share",
     "drop_rate_excess": "share",
     "token_drop_rate": "share",
@@ -88,7 +89,8 @@ def _about(
     alike = len({arm.settings() for arm in arms}) == 1
     names = " over ".join if over else " less ".join
     text = names(arm.name() if alike else str(arm) for arm in arms)
-    widths = sorted({int(evidence.runs(arm).dense_width.iloc[0]) for arm in arms})
+    rows = [evidence.runs(arm).iloc[0] for arm in arms]
+    widths = sorted({int(row.dense_width) for row in rows if "dense_width" in row})
     unequal = len(widths) > 1 and not of.minus_dense and measure in QUALITY
     settings = f" ({of.settings()})" if alike else ""
     flops = f", at unequal active FLOPs (dense widths {widths})" if unequal else ""

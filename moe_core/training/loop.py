@@ -354,8 +354,11 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
     causal = read(CAUSAL)
     strategy, moe = trainer.strategy, trainer.model.routing
     if strategy is None or moe is None:
-        routing = asdict(causal.routing) if causal.routing else {}
-        return Measured(asdict(causal.quality) | routing, causal, causal, causal)
+        frozen = trainer.model.all_routing()  # under adapters that have no routers of their own
+        drops = any(moe.drop_policy != "none" for moe in frozen)
+        limited = read(TRAINING) if drops else causal
+        routing = asdict(limited.routing) if limited.routing else {}
+        return Measured(asdict(causal.quality) | routing, causal, causal, limited)
     own_rule = strategy.decode is not None
     drops = moe.drop_policy != "none" and not strategy.steers_k
     limited = read(TRAINING) if own_rule or drops else causal
