@@ -25,7 +25,7 @@ include: "rules/preview.smk"
 localrules:
     corpus,
     telegrams,
-    commonsense,
+    questions,
     tokenizer,
     summary,
     aggregate,

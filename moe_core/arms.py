@@ -275,7 +275,7 @@ class Arms:
                 world_size=1,
                 training=training,
                 task=chosen.task,
-                data=chosen.task if chosen.task != "stories" else f"telegrams-{tokens}",
+                data="questions" if chosen.task == "commonsense" else f"telegrams-{tokens}",
                 base=base,
                 adapter=adapter,
             )

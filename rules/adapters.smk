@@ -34,18 +34,18 @@ use rule tokens as telegram_tokens with:
         "results/benchmarks/telegram_tokens/{tokens}.jsonl"
 
 
-rule commonsense:
+rule questions:
     """Read questions of multiple choice and split them."""
     input:
         files=commonsense_files,
     output:
-        train="results/data/commonsense/train.jsonl",
-        valid="results/data/commonsense/valid.jsonl",
-        test="results/data/commonsense/test.jsonl",
+        train="results/data/questions/train.jsonl",
+        valid="results/data/questions/valid.jsonl",
+        test="results/data/questions/test.jsonl",
     log:
-        "results/logs/commonsense.log",
+        "results/logs/questions.log",
     benchmark:
-        "results/benchmarks/commonsense.jsonl"
+        "results/benchmarks/questions.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 1
@@ -55,10 +55,10 @@ rule commonsense:
         gpu=0,
     params:
         spec=commonsense_spec(study),
-        code=script_code("commonsense"),
+        code=script_code("questions"),
         folder=subpath(output.train, parent=True),
     shell:
-        "python -m workflow_scripts.commonsense --spec {params.spec:q} "
+        "python -m workflow_scripts.questions --spec {params.spec:q} "
         "--folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
