@@ -169,8 +169,14 @@ class AdaptedModel(LanguageModel):
         """PERFT-R: ``sum_j G'(h)_j D_j(h)``."""
         given = self.given
         assert given is not None
+        router_dtype = next(routed.parameters()).dtype
         y_TD, decisions = routed(
-            x_TD, given.token_id_T, given.position_T, given.sequence, given.mode, given.draws
+            x_TD.to(router_dtype),
+            given.token_id_T,
+            given.position_T,
+            given.sequence,
+            given.mode,
+            given.draws,
         )
         self.decided += decisions
         return y_TD
@@ -190,7 +196,7 @@ def added_by_base(bank: LoraBank, x_TD: Tensor, routing: Routing | None) -> Tens
     """PERFT-E: ``sum_i G(h)_i D_i(h)``, G as the base's layer decided, drops and all."""
     if routing is None:
         raise StudyError("peft_type", "perft_e has no expert to be in: the base routes in steps")
-    return dispatch(x_TD, routing, bank.weights())
+    return dispatch(x_TD.to(bank.lora_A.dtype), routing, bank.weights())
 
 
 @torch.no_grad()

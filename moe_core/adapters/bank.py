@@ -41,10 +41,10 @@ class LoraBank(Bank):
         return ExpertWeights(self.lora_A, self.lora_B * self.scaling, "linear")
 
     def forward(self, x: Tensor) -> Tensor:
-        """``sum_j D_j(x)`` of (..., D): all adapters on all tokens."""
+        """``sum_j D_j(x)`` of (..., D): all adapters on all tokens, in the adapters' precision."""
         # side by side they are one adapter of rank N * r
         down, up = self.lora_A.flatten(0, 1), self.lora_B.transpose(0, 1).flatten(1)
-        return F.linear(F.linear(x, down), up) * self.scaling
+        return F.linear(F.linear(x.to(down.dtype), down), up) * self.scaling
 
     def merged(self) -> Tensor:
         """The maps that the adapters are, (N, O, D)."""

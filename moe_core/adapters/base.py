@@ -101,7 +101,7 @@ class OwnBase(Base):
         def hook(_: nn.Module, given: tuple[Any, ...], out: Any) -> Any:
             y_TD, decisions = out
             routing = decisions[0].routing if len(decisions) == 1 else None
-            return y_TD + addition(given[0], routing), decisions
+            return y_TD + addition(given[0], routing).to(y_TD.dtype), decisions
 
         layer.register_forward_hook(hook)
 
@@ -151,7 +151,7 @@ class HubBase(Base):
             x_BSD = given[0] if given else known["hidden_states"]
             y_TD = addition(x_BSD.flatten(0, -2), self.decided[-1].routing)
             y = out[0] if isinstance(out, tuple) else out
-            y = y + y_TD.view_as(y)
+            y = y + y_TD.view_as(y).to(y.dtype)
             return (y, *out[1:]) if isinstance(out, tuple) else y
 
         layer.register_forward_hook(hook, with_kwargs=True)
@@ -173,7 +173,7 @@ class HubBase(Base):
 
 def add_to_linear(layer: nn.Linear, addition: Callable[[Tensor], Tensor]) -> None:
     """Add to the output of a linear layer."""
-    layer.register_forward_hook(lambda _, given, out: out + addition(given[0]))
+    layer.register_forward_hook(lambda _, given, out: out + addition(given[0]).to(out.dtype))
 
 
 def flat(token_id_BS: Tensor, mode: Mode, draws: Draws | None) -> Pass:

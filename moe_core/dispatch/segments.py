@@ -72,7 +72,10 @@ class _Experts(torch.autograd.Function):
     def backward(ctx: Any, dy_PD: Tensor) -> tuple[Tensor | None, ...]:
         x_PD, in_EHD, out_EDF, pre_PH, act_PF = ctx.saved_tensors
         dx_PD = torch.empty_like(x_PD)
-        d_in_EHD, d_out_EDF = torch.empty_like(in_EHD), torch.empty_like(out_EDF)
+        trained = ctx.needs_input_grad[1] or ctx.needs_input_grad[2]  # not below adapters
+        d_in_EHD, d_out_EDF = (
+            torch.empty_like(w) if trained else w.new_empty(len(w), 0, 0) for w in (in_EHD, out_EDF)
+        )
         backward = FUSED[ctx.activation].backward
         views = [
             *_views(ctx.rows_E, act_PF, dy_PD, pre_PH, x_PD, dx_PD),
@@ -92,8 +95,9 @@ class _Experts(torch.autograd.Function):
             in_HD, out_DF, d_in_HD, d_out_DF = w
             torch.mm(dy_AD, out_DF, out=d_act_AF)
             backward(pre_AH, d_act_AF, d_pre_AH)
-            torch.mm(dy_AD.t(), act_AF, out=d_out_DF)
-            torch.mm(d_pre_AH.t(), x_AD, out=d_in_HD)
+            if trained:
+                torch.mm(dy_AD.t(), act_AF, out=d_out_DF)
+                torch.mm(d_pre_AH.t(), x_AD, out=d_in_HD)
             torch.mm(d_pre_AH, in_HD, out=dx_AD)
 
         for rows, *gradients in zip(ctx.rows_E, d_in_EHD, d_out_EDF, strict=True):
@@ -102,7 +106,8 @@ class _Experts(torch.autograd.Function):
                     gradient.zero_()
         width = out_EDF.shape[2]
         _each_expert(run, ctx.rows_E, views, [width, in_EHD.shape[1]])
-        return dx_PD, d_in_EHD, d_out_EDF, None, None
+        weights = (d_in_EHD, d_out_EDF) if trained else (None, None)
+        return dx_PD, *weights, None, None
 
 
 def _views(rows_E: list[int], *tensors: Tensor) -> list[tuple[Tensor, ...]]:
