@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from moe_core.errors import StudyError
 
@@ -212,6 +212,6 @@ def _jsonl_stories(path: Path, text_field: str) -> Iterator[str]:
             yield story
 
 
-def is_text(value: object) -> bool:
+def is_text(value: object) -> TypeGuard[str]:
     """A string that UTF-8 can hold: JSON can escape half a surrogate pair, which it cannot."""
     return isinstance(value, str) and not SURROGATE.search(value)
