@@ -5,13 +5,16 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from moe_core.errors import StudyError
 
 SEPARATOR = "<|endoftext|>"
+FILES_KEY = "corpus.files.paths"
 LONGEST_STORY = 1 << 24  # characters; past this a text without separators is refused, not buffered
 SURROGATE = re.compile("[\ud800-\udfff]")
 PIECE = 1 << 20  # characters read at once
@@ -33,40 +36,47 @@ def hub_stories(
 
     Raises StudyError where the data set cannot be opened or lacks text in ``text_field``.
     """
+    remedy = "check the name, the network, or set corpus.source to builtin"
+    rows = hub_rows(name, revision, split, "corpus.hub", remedy)
+    for number, row in enumerate(islice(rows, max_stories)):
+        if text_field not in row:
+            fields = ", ".join(map(str, row))
+            raise StudyError(
+                "corpus.hub.text_field", f"no field {text_field!r}", f"fields: {fields}"
+            )
+        if not is_text(row[text_field]):
+            raise StudyError(
+                "corpus.hub.text_field", f"row {number}: field {text_field!r} is not text"
+            )
+        yield row[text_field]
+
+
+def hub_rows(
+    name: str, revision: str, split: str, key: str, remedy: str
+) -> Iterator[dict[str, Any]]:
+    """Rows of a Hugging Face data set (a hub name or a local folder), streamed.
+
+    Raises StudyError, under the configuration key, where the data set cannot be read.
+    """
     import datasets
 
     try:
-        rows = datasets.load_dataset(name, revision=revision, split=split, streaming=True)
-        for number, row in enumerate(rows):
-            if number == max_stories:
-                return
-            if text_field not in row:
-                fields = ", ".join(map(str, row))
-                raise StudyError(
-                    "corpus.hub.text_field", f"no field {text_field!r}", f"fields: {fields}"
-                )
-            if not is_text(row[text_field]):
-                raise StudyError(
-                    "corpus.hub.text_field", f"row {number}: field {text_field!r} is not text"
-                )
-            yield row[text_field]
-    except StudyError:
-        raise
+        yield from datasets.load_dataset(name, revision=revision, split=split, streaming=True)
     # the library raises dozens of types for a missing name, revision, split or network
     except Exception as error:
         first_line = str(error).strip().partition("\n")[0]
         raise StudyError(
-            "corpus.hub.name",
-            f"cannot read {name!r} at revision {revision!r}: {first_line}",
-            "check the name, the network, or set corpus.source to builtin",
+            f"{key}.name", f"cannot read {name!r} at revision {revision!r}: {first_line}", remedy
         ) from error
 
 
-def matching_files(patterns: Iterable[str]) -> list[Path]:
+def matching_files(
+    patterns: Iterable[str], key: str = FILES_KEY, ending: str = ".txt"
+) -> list[Path]:
     """Regular files of all paths and globs, sorted, each once.
 
     A path that is written out may be a symbolic link; globs follow none, so that they end and stay
-    where they look. Raises StudyError for a pattern without a file.
+    where they look. Raises StudyError for a pattern without a file, under the configuration key.
     """
     found: set[Path] = set()
     for pattern in patterns:
@@ -76,20 +86,18 @@ def matching_files(patterns: Iterable[str]) -> list[Path]:
             continue
         if os.path.isdir(pattern):
             raise StudyError(
-                "corpus.files.paths",
+                key,
                 f"{pattern!r} is a folder",
-                f"write {pattern.rstrip('/')}/*.txt",
+                f"write {pattern.rstrip('/')}/*{ending}",
             )
         if os.path.exists(pattern):
-            raise StudyError("corpus.files.paths", f"{pattern!r} is no regular file")
+            raise StudyError(key, f"{pattern!r} is no regular file")
         try:
             paths = set(_matches(Path(pattern)))
         except OSError as error:
-            raise StudyError(
-                "corpus.files.paths", f"cannot look for {pattern!r}: {error}"
-            ) from error
+            raise StudyError(key, f"cannot look for {pattern!r}: {error}") from error
         if not paths:
-            raise StudyError("corpus.files.paths", f"no file matches {pattern!r}")
+            raise StudyError(key, f"no file matches {pattern!r}")
         found |= paths
     return sorted(found)
 
@@ -125,39 +133,46 @@ def file_stories(paths: Iterable[Path], text_field: str) -> Iterator[str]:
     separators, or holds a line that is not a JSON object with text in ``text_field``.
     """
     for path in paths:
-        try:
-            if path.stat().st_size == 0:
-                raise StudyError("corpus.files.paths", f"{path} is empty")
-            _refuse_archive(path)
+        with legible(path):
             if path.suffix in (".jsonl", ".json"):
                 yield from _jsonl_stories(path, text_field)
             else:
                 yield from _separated_stories(path)
-        except OSError as error:
-            raise StudyError(
-                "corpus.files.paths", f"cannot read {path}: {error.strerror}"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise StudyError(
-                "corpus.files.paths",
-                f"{path} is not UTF-8 ({error.reason}, byte 0x{error.object[error.start]:02x})",
-                "convert it, e.g. with iconv",
-            ) from error
 
 
-def _refuse_archive(path: Path) -> None:
+@contextmanager
+def legible(
+    path: Path, key: str = FILES_KEY, hub: str = "set corpus.source: hub and corpus.hub.name"
+) -> Iterator[None]:
+    """Read a file of text in the block.
+
+    Raises StudyError, under the configuration key, for one that cannot be read, is empty, packed or
+    not UTF-8. hub: what reads Parquet files when told their folder.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise StudyError(key, f"{path} is empty")
+        _refuse_archive(path, key, hub)
+        yield
+    except OSError as error:
+        raise StudyError(key, f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            key,
+            f"{path} is not UTF-8 ({error.reason}, byte 0x{error.object[error.start]:02x})",
+            "convert it, e.g. with iconv",
+        ) from error
+
+
+def _refuse_archive(path: Path, key: str, hub: str) -> None:
     with path.open("rb") as file:
         head = file.read(TAR_MAGIC.stop)
     kind = "tar" if head[TAR_MAGIC] == b"ustar" else None
     kind = next((name for magic, name in MAGIC.items() if re.match(magic, head)), kind)
     if kind == "Parquet":
-        raise StudyError(
-            "corpus.files.paths",
-            f"{path} is a Parquet file",
-            "set corpus.source: hub and corpus.hub.name to its folder",
-        )
+        raise StudyError(key, f"{path} is a Parquet file", f"{hub} to its folder")
     if kind:
-        raise StudyError("corpus.files.paths", f"{path} is a {kind} archive", "unpack it first")
+        raise StudyError(key, f"{path} is a {kind} archive", "unpack it first")
 
 
 def _separated_stories(path: Path) -> Iterator[str]:
@@ -197,6 +212,6 @@ def _jsonl_stories(path: Path, text_field: str) -> Iterator[str]:
             yield story
 
 
-def is_text(value: object) -> bool:
+def is_text(value: object) -> TypeGuard[str]:
     """A string that UTF-8 can hold: JSON can escape half a surrogate pair, which it cannot."""
     return isinstance(value, str) and not SURROGATE.search(value)

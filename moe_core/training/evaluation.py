@@ -1,7 +1,7 @@
 """Read a split with a model in one mode of routing: quality, and what the routers decided."""
 
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Reading:
 
     nats_per_story: float64, one a story. routing, counts_LVE and choices_LTE are None for a dense
     model: counts_LVE, assignments by layer, token id and expert, before dropping; choices_LTE,
-    bool, of the first batch.
+    bool, of the first batch. columns: what else is known of each story, by name.
     """
 
     quality: Quality
@@ -79,6 +79,7 @@ class Reading:
     routing: RoutingMeasures | None
     counts_LVE: np.ndarray | None
     choices_LTE: Tensor | None
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class LayerTally:

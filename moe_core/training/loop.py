@@ -333,6 +333,17 @@ Measuring = Callable[[Trainer, Any], Measured]
 
 
 def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
+    """Stories, read in all modes: see ``measure_modes``."""
+    model, config = trainer.model, trainer.config
+    return measure_modes(
+        trainer,
+        lambda mode, draws: evaluate(
+            model, windows, config.batch_size, trainer.precision, mode, draws
+        ),
+    )
+
+
+def measure_modes(trainer: Trainer, read_in: Callable[[Mode, Draws], Reading]) -> Measured:
     """Quality by the rule of a decoder and by that of training; drops and load as in training.
 
     Causal mode: the rule that a decoder can use, dropless; it ranks. Train mode: the rule of
@@ -342,14 +353,7 @@ def measure(trainer: Trainer, windows: EvaluationWindows) -> Measured:
     """
 
     def read(mode: Mode) -> Reading:
-        return evaluate(
-            trainer.model,
-            windows,
-            trainer.config.batch_size,
-            trainer.precision,
-            mode,
-            Draws(stream(trainer.seed, "evaluation drops")),
-        )
+        return read_in(mode, Draws(stream(trainer.seed, "evaluation drops")))
 
     causal = read(CAUSAL)
     strategy, moe = trainer.strategy, trainer.model.routing

@@ -38,7 +38,7 @@ class TrainedRun:
     """Final model, a row an evaluation, measures of the final model on test stories.
 
     stories: columns of equal length, one entry a test story: its place, bytes, and nats in causal
-    and in train mode.
+    and in train mode, and what else its reading in causal mode knows of it.
     """
 
     model: LanguageModel
@@ -102,7 +102,8 @@ def complete(
             "bytes": test.bytes_per_story,
             "nats": measured.causal.nats_per_story,
             "nats_train_mode": measured.train_mode.nats_per_story,
-        },
+        }
+        | measured.causal.columns,
     )
 
 
