@@ -275,6 +275,7 @@ class Arms:
                 world_size=1,
                 training=training,
                 task=chosen.task,
+                valid_questions=scale.valid_questions if chosen.task == "commonsense" else 0,
                 data="questions" if chosen.task == "commonsense" else f"telegrams-{tokens}",
                 base=base,
                 adapter=adapter,

@@ -160,7 +160,10 @@ class CommonsenseHub(Strict):
 
     name: str = Field(description="Hub name or local folder.")
     revision: str = Field(description="Commit of the data set.")
-    split: str = Field(description="Its split to read.")
+    train_split: str = Field(description="Its split to train on.")
+    test_split: str | None = Field(
+        description="Its split to test on; null to hold out some of train."
+    )
 
 
 class CommonsenseConfig(Strict):

@@ -53,11 +53,13 @@ class HubModel(Strict):
 class AdapterSpec(JobSpec):
     """All that the training of adapters needs, besides base, data and tokens.
 
-    tokens: that the base knows. data: what it is adapted to, by name.
+    tokens: that the base knows. data: what it is adapted to, by name. valid_questions: read at each
+    evaluation, where it is questions.
     """
 
     task: Task
     data: str
+    valid_questions: int
     base: TrainedBase | HubModel = Field(discriminator="kind")
     adapter: AdapterConfig
 

@@ -149,7 +149,10 @@ def commonsense_files(wildcards):
     """The questions that are read from files."""
     read = study.config.experiments.perft.commonsense
     files = [] if read.hub else [*read.train, *read.test]
-    return [str(path) for path in matching_files(files)] if files else []
+    if not files or study.config.experiments.perft.task != "commonsense":
+        return []
+    key = "experiments.perft.commonsense"
+    return [str(path) for path in matching_files(files, key, ".json*")]
 
 
 def on_devices(wildcards):

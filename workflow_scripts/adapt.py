@@ -4,9 +4,15 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from moe_core.adapters.adapted import AdaptedModel
+from moe_core.adapters.choices import ChoiceTrainer, encode_questions, measure_choices
 from moe_core.adapters.load_base import hub_base, trained_base
 from moe_core.corpus.batches import TokenCorpus, evaluation_windows, open_corpus
+from moe_core.corpus.questions import read_questions
+from moe_core.corpus.sources import SEPARATOR
+from moe_core.corpus.splits import SPLITS
 from moe_core.provenance import file_sha256
 from moe_core.runs import AdapterSpec, HubModel, run_id
 from moe_core.training.keeper import Keeper
@@ -34,16 +40,23 @@ def prepare(spec: AdapterSpec, given: Namespace) -> Job:
         )
         return AdaptedModel(base, spec.adapter, known.counts_V, spec.seed)
 
-    data = open_corpus(given.data)
+    if spec.task == "stories":
+        data = open_corpus(given.data)
+        inputs |= data.sha256
+    else:
+        splits = {split: given.data / f"{split}.jsonl" for split in SPLITS}
+        inputs |= {split: file_sha256(path) for split, path in splits.items()}
 
     def train(keeper: Keeper, ranks: Ranks) -> TrainedRun:
-        return on_stories(spec, build(), data, keeper, ranks)
+        if spec.task == "stories":
+            return on_stories(spec, build(), data, keeper, ranks)
+        return on_questions(spec, build(), splits, given.tokens / "tokenizer.json", keeper, ranks)
 
     own = [] if isinstance(spec.base, HubModel) else [spec.base.model.moe]
     return Job(
         run_id(spec),
         spec,
-        inputs | data.sha256,
+        inputs,
         known.counts_V.numel(),
         build,
         [moe for moe in (*own, spec.adapter.routing) if moe],
@@ -63,6 +76,26 @@ def on_stories(
     tokens = data.splits["train"].tokens
     trainer = Trainer(model, tokens, training, spec.seed, spec.device, keeper.parts, ranks)
     return adapted(spec, trainer, valid, test, keeper, measure)
+
+
+def on_questions(
+    spec: AdapterSpec,
+    model: AdaptedModel,
+    splits: dict[str, Path],
+    tokenizer: Path,
+    keeper: Keeper,
+    ranks: Ranks,
+) -> TrainedRun:
+    """Adapt to the right answers of questions, and measure by scored options."""
+    known, training = Tokenizer.from_file(str(tokenizer)), spec.training
+    separator = known.token_to_id(SEPARATOR)
+    train, valid, test = (
+        encode_questions(read_questions(splits[name]), known, separator, training.seq_len)
+        for name in ("train", "valid", "test")
+    )
+    trainer = ChoiceTrainer(model, train, training, spec.seed, spec.device, keeper.parts, ranks)
+    few = valid.first(spec.valid_questions)
+    return adapted(spec, trainer, few, test, keeper, measure_choices)
 
 
 def adapted(

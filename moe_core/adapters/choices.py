@@ -17,7 +17,7 @@ from moe_core.corpus.questions import KEY, Question
 from moe_core.errors import StudyError
 from moe_core.measure.metrics import bits_per_byte
 from moe_core.model.language_model import LanguageModel
-from moe_core.model.moe_layer import Mode
+from moe_core.model.moe_layer import CAUSAL, Mode
 from moe_core.random_streams import stream
 from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer
@@ -28,6 +28,7 @@ from moe_core.training.ranks import ALONE, Ranks
 
 COMPLETION = "the correct answer is "  # as LLM-Adapters trains (arXiv 2304.01933)
 ENCODED_AT_ONCE = 512
+ENOUGH_FOR_LOAD = 1024  # questions
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class QuestionSplit:
     def bytes_per_story(self) -> np.ndarray:
         """Ones, see above."""
         return np.ones(len(self.questions), dtype=np.int64)
+
+    def first(self, count: int) -> "QuestionSplit":
+        """The first questions alone."""
+        return replace(self, questions=self.questions[:count])
 
     @cached_property
     def most_options(self) -> int:
@@ -292,25 +297,29 @@ def measure_choices(trainer: Trainer, split: QuestionSplit) -> Measured:
     -ln p(right option), and bits_per_byte the same in bits an answer. accuracy: share of questions
     whose right option is the likeliest; of a tie the share of it. chance_accuracy: of a guess.
     share_cut: share of questions whose prompt was cut. Column ``correct`` has the accuracy of each.
+    Where another mode is read for load and drops alone, the first questions are enough.
     """
     config = trainer.config
     batch_tokens = config.batch_size * config.seq_len
-    answer_N = torch.tensor([question.answer for question in split.questions])
+    own_rule = trainer.strategy is not None and trainer.strategy.decode is not None
 
     def read(mode: Mode, draws: Draws) -> Reading:
+        whole = mode == CAUSAL or own_rule
+        part = split if whole else split.first(ENOUGH_FOR_LOAD)
         scores, tally = score_options(
-            trainer.model, split, batch_tokens, trainer.precision, mode, draws
+            trainer.model, part, batch_tokens, trainer.precision, mode, draws
         )
-        every_N = torch.arange(split.stories)
+        answer_N = torch.tensor([question.answer for question in part.questions])
+        every_N = torch.arange(part.stories)
         nats_N = -scores.log_softmax(-1)[every_N, answer_N]
         best = scores == scores.max(-1, keepdim=True).values
         correct_N = best[every_N, answer_N] / best.sum(-1)
         nats = float(nats_N.sum())
         with np.errstate(over="ignore"):  # of a run that diverged
             quality = Quality(
-                nats / split.stories,
-                float(np.exp(nats / split.stories)),
-                bits_per_byte(nats, split.bytes),
+                nats / part.stories,
+                float(np.exp(nats / part.stories)),
+                bits_per_byte(nats, part.bytes),
             )
         reading = tally.reading(quality, nats_N, routing_steps(trainer.model.routing))
         return replace(reading, columns={"correct": correct_N.numpy()})
@@ -321,4 +330,7 @@ def measure_choices(trainer: Trainer, split: QuestionSplit) -> Measured:
         "chance_accuracy": float(np.mean([1 / len(q.completions) for q in split.questions])),
         "share_cut": split.share_cut,
     }
-    return replace(measured, measures=own | measured.measures)
+    measures = own | measured.measures
+    if not own_rule and split.stories > ENOUGH_FOR_LOAD:  # of other questions than the rest
+        measures.pop("bits_per_byte_at_capacity", None)
+    return replace(measured, measures=measures)
