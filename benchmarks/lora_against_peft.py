@@ -169,8 +169,11 @@ def main() -> None:
     base = build(MODEL, counts_V, 0)
     of_base = Trainer(base, first, training(given.base_steps, 3e-3), 0, "cpu")
     base_losses = [float(of_base.step(step)) for step in range(given.base_steps)]
+    other = AdaptedModel(OwnBase(deepcopy(base)), LORA, counts_V, 1)
     ours, theirs = pair(base, counts_V, LORA, second, training(given.steps, 3e-3), 0)
     losses = [(float(ours.step(i)), float(theirs.step(i))) for i in range(given.steps)]
+    of_other = Trainer(other, second, ours.config, 0, "cpu")
+    apart = [abs(float(of_other.step(i)) - a) for i, (a, _) in enumerate(losses)]
     last = given.steps - 1
     timings = interleaved(
         {"ours": lambda: ours.step(last), "peft": lambda: theirs.step(last)},
@@ -188,6 +191,7 @@ def main() -> None:
         "training": ours.config.model_dump(),
         "base_loss": [round(base_losses[0], 6), round(base_losses[-1], 6)],
         "largest_difference": max(abs(a - b) for a, b in losses),
+        "largest_difference_of_two_starts": max(apart),
         "step": {name: taken.as_dict() for name, taken in timings.items()},
         "losses": {
             "ours": [round(a, 6) for a, _ in losses],
