@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from moe_core.adapters.bank import LoraBank
-from moe_core.adapters.base import Base, Pass, add_to_linear, flat
+from moe_core.adapters.base import Base, Pass, flat
 from moe_core.adapters.config import AdapterConfig
 from moe_core.dispatch.dispatch import dispatch
 from moe_core.errors import StudyError
@@ -25,8 +25,8 @@ class AdaptedModel(LanguageModel):
 
     adapters: by name of what they are added to, dots as underscores. Trained dropless: what a
     capacity would drop is measured, not suffered. Decisions are those of the adapters' own routers,
-    or of the base's where there are none. Raises StudyError for target modules that do not exist,
-    and for adapters in the experts of layers that route several times.
+    or of the base's where there are none. Raises StudyError for target modules that do not exist, and
+    in a pass with adapters in the experts of layers that route several times.
     """
 
     def __init__(self, base: Base, config: AdapterConfig, counts_V: Tensor, seed: int) -> None:
@@ -48,8 +48,8 @@ class AdaptedModel(LanguageModel):
     ) -> tuple[Tensor, list[RoutedLayer]]:
         self.given, self.decided = flat(token_id_BS, mode, draws), []
         logits_BSV, decisions = self.base(token_id_BS, mode, draws)
-        self.given = None
-        return logits_BSV, self.decided or decisions
+        own, self.given, self.decided = self.decided, None, []
+        return logits_BSV, own or decisions
 
     def train(self, mode: bool = True) -> "AdaptedModel":
         """A frozen base neither drops out nor draws noise."""
@@ -146,7 +146,7 @@ class AdaptedModel(LanguageModel):
             ).to(layer.weight.device)
             bank.initialise(seed, name)
             self._register(name, bank)
-            add_to_linear(layer, bank)
+            self.base.add_to_linear(layer, bank)
 
     def _add_perft(self, counts_V: Tensor, seed: int) -> None:
         config, dim = self.config, self.base.dim

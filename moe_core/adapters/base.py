@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from moe_core.model.config import MoEConfig
 from moe_core.model.moe_layer import Mode, MoELayer
@@ -41,6 +42,10 @@ class Base(nn.Module):
     vocab_size: int
     dim: int
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.hooks: list[RemovableHandle] = []
+
     @abstractmethod
     def forward(
         self, token_id_BS: Tensor, mode: Mode, draws: Draws | None
@@ -61,7 +66,7 @@ class Base(nn.Module):
 
     @abstractmethod
     def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
-        """Add to the output of a routed layer. Raises StudyError if it routes several times."""
+        """Add to the output of a routed layer; no routing is told where it routes several times."""
 
     def unused_parameters(self, layer: nn.Module) -> float:
         """Of the experts of a routed layer, what a token does not use."""
@@ -72,6 +77,16 @@ class Base(nn.Module):
     def all_routing(self) -> list[MoEConfig]:
         """How its layers route, where that is a strategy of the bench."""
         return []
+
+    def add_to_linear(self, layer: nn.Linear, addition: Callable[[Tensor], Tensor]) -> None:
+        """Add to the output of a linear layer."""
+        self.hooks.append(layer.register_forward_hook(partial(_add_to_linear, addition)))
+
+    def bare(self) -> nn.Module:
+        """The model as it was: nothing is added to it, or watched, any more."""
+        for hook in self.hooks:
+            hook.remove()
+        return self.model
 
 
 class OwnBase(Base):
@@ -98,12 +113,7 @@ class OwnBase(Base):
         return layer.config.top_k
 
     def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
-        def hook(_: nn.Module, given: tuple[Any, ...], out: Any) -> Any:
-            y_TD, decisions = out
-            routing = decisions[0].routing if len(decisions) == 1 else None
-            return y_TD + addition(given[0], routing).to(y_TD.dtype), decisions
-
-        layer.register_forward_hook(hook)
+        self.hooks.append(layer.register_forward_hook(partial(_add_to_own, addition)))
 
     def all_routing(self) -> list[MoEConfig]:
         assert isinstance(self.model, Transformer)
@@ -125,14 +135,16 @@ class HubBase(Base):
         self.decided: list[RoutedLayer] = []
         for layer in self.moe_layers().values():
             experts: Any = layer.experts
-            experts.register_forward_pre_hook(partial(self._decided, self.experts_of(layer)))
+            watch = partial(self._decided, self.experts_of(layer))
+            self.hooks.append(experts.register_forward_pre_hook(watch))
 
     def forward(
         self, token_id_BS: Tensor, mode: Mode, draws: Draws | None
     ) -> tuple[Tensor, list[RoutedLayer]]:
         self.given, self.decided = flat(token_id_BS, mode, draws), []
         logits_BSV = self.model(input_ids=token_id_BS, use_cache=False).logits
-        return logits_BSV, self.decided
+        decisions, self.given, self.decided = self.decided, None, []
+        return logits_BSV, decisions
 
     def moe_layers(self) -> dict[str, nn.Module]:
         found = self.model.named_modules()
@@ -147,21 +159,17 @@ class HubBase(Base):
         return int(gate.top_k)
 
     def add_to_layer(self, layer: nn.Module, addition: Addition) -> None:
-        def hook(_: nn.Module, given: tuple[Any, ...], known: dict[str, Any], out: Any) -> Any:
-            x_BSD = given[0] if given else known["hidden_states"]
-            y_TD = addition(x_BSD.flatten(0, -2), self.decided[-1].routing)
-            y = out[0] if isinstance(out, tuple) else out
-            y = y + y_TD.view_as(y).to(y.dtype)
-            return (y, *out[1:]) if isinstance(out, tuple) else y
-
-        layer.register_forward_hook(hook, with_kwargs=True)
+        experts: Any = layer.experts
+        add = partial(_add_to_experts, addition, self.experts_of(layer))
+        self.hooks.append(experts.register_forward_hook(add))
 
     def _decided(self, num_experts: int, _: nn.Module, given: tuple[Any, ...]) -> None:
         """Record what a layer chose; its logits are not handed to its experts."""
+        if self.given is None:
+            return  # somebody calls the model itself
         _, expert_TK, weight_TK = given
         tokens, top_k = expert_TK.shape
         routing = from_token_choice(expert_TK, weight_TK, num_experts)
-        assert self.given is not None
         id_T, position_T, sequence = (
             self.given.token_id_T,
             self.given.position_T,
@@ -171,9 +179,29 @@ class HubBase(Base):
         self.decided.append(RoutedLayer(routing, None, context, sequence))
 
 
-def add_to_linear(layer: nn.Linear, addition: Callable[[Tensor], Tensor]) -> None:
-    """Add to the output of a linear layer."""
-    layer.register_forward_hook(lambda _, given, out: out + addition(given[0]).to(out.dtype))
+# Hooks: of partial functions a deep copy of a model makes its own, of closures it would not.
+
+
+def _add_to_linear(
+    addition: Callable[[Tensor], Tensor], _: nn.Module, given: tuple[Any, ...], out: Tensor
+) -> Tensor:
+    return out + addition(given[0]).to(out.dtype)
+
+
+def _add_to_own(
+    addition: Addition, _: nn.Module, given: tuple[Any, ...], out: tuple[Tensor, list[RoutedLayer]]
+) -> tuple[Tensor, list[RoutedLayer]]:
+    y_TD, decisions = out
+    routing = decisions[0].routing if len(decisions) == 1 else None
+    return y_TD + addition(given[0], routing).to(y_TD.dtype), decisions
+
+
+def _add_to_experts(
+    addition: Addition, num_experts: int, _: nn.Module, given: tuple[Any, ...], out: Tensor
+) -> Tensor:
+    x_TD, expert_TK, weight_TK = given
+    routing = from_token_choice(expert_TK, weight_TK, num_experts)
+    return out + addition(x_TD, routing).to(out.dtype)
 
 
 def flat(token_id_BS: Tensor, mode: Mode, draws: Draws | None) -> Pass:
