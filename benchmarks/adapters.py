@@ -45,7 +45,7 @@ ROUTING = MoEConfig(
 )
 
 
-def own_base(layers: int, vocabulary: int) -> Base:
+def own_base(layers: int, vocabulary: int, device: str = "cpu") -> Base:
     """The bench's model at its largest scale."""
     moe = ROUTING.model_copy(update={"strategy": "softk"})
     config = TransformerConfig(
@@ -60,7 +60,7 @@ def own_base(layers: int, vocabulary: int) -> Base:
     return OwnBase(build(config, torch.ones(vocabulary), seed=0))
 
 
-def olmoe_base(layers: int, vocabulary: int) -> Base:
+def olmoe_base(layers: int, vocabulary: int, device: str) -> Base:
     """OLMoE-1B-7B with fewer layers and a smaller vocabulary."""
     from transformers import OlmoeConfig, OlmoeForCausalLM
 
@@ -72,10 +72,11 @@ def olmoe_base(layers: int, vocabulary: int) -> Base:
         eos_token_id=None,
         pad_token_id=None,
     )
-    return HubBase(OlmoeForCausalLM(config).to(torch.bfloat16))
+    with torch.device(device):
+        return HubBase(OlmoeForCausalLM(config).to(torch.bfloat16))
 
 
-BASES: dict[str, Callable[[int, int], Base]] = {"own": own_base, "olmoe": olmoe_base}
+BASES: dict[str, Callable[[int, int, str], Base]] = {"own": own_base, "olmoe": olmoe_base}
 
 
 def adapter(method: Method, base: str) -> AdapterConfig:
@@ -126,7 +127,7 @@ def measure(given: argparse.Namespace) -> dict[str, dict]:
     config = training(given, "bf16" if given.base == "olmoe" else "fp32")
     trainers: dict[str, Trainer] = {}
     for method in given.methods:
-        base = BASES[given.base](given.layers, vocabulary)
+        base = BASES[given.base](given.layers, vocabulary, given.device)
         model = AdaptedModel(base, adapter(method, given.base), torch.ones(vocabulary), seed=0)
         trainers[method] = Trainer(model, tokens, config, 0, given.device)
     steps = {name: stepper(trainer) for name, trainer in trainers.items()}

@@ -25,8 +25,8 @@ class AdaptedModel(LanguageModel):
 
     adapters: by name of what they are added to, dots as underscores. Trained dropless: what a
     capacity would drop is measured, not suffered. Decisions are those of the adapters' own routers,
-    or of the base's where there are none. Raises StudyError for target modules that do not exist, and
-    in a pass with adapters in the experts of layers that route several times.
+    or of the base's where there are none. Raises StudyError for target modules that do not exist;
+    a pass does, with adapters in the experts of layers that route several times.
     """
 
     def __init__(self, base: Base, config: AdapterConfig, counts_V: Tensor, seed: int) -> None:
