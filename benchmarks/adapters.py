@@ -128,6 +128,8 @@ def measure(given: argparse.Namespace) -> dict[str, dict]:
     trainers: dict[str, Trainer] = {}
     for method in given.methods:
         base = BASES[given.base](given.layers, vocabulary, given.device)
+        if method == "full":
+            base.float()  # what is trained is kept in fp32
         model = AdaptedModel(base, adapter(method, given.base), torch.ones(vocabulary), seed=0)
         trainers[method] = Trainer(model, tokens, config, 0, given.device)
     steps = {name: stepper(trainer) for name, trainer in trainers.items()}

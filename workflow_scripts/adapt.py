@@ -34,7 +34,7 @@ def prepare(spec: AdapterSpec, given: Namespace) -> Job:
 
     def build() -> AdaptedModel:
         base = (
-            hub_base(spec.base.name, spec.base.revision)
+            hub_base(spec.base.name, spec.base.revision, spec.adapter.peft_type == "full")
             if isinstance(spec.base, HubModel)
             else trained_base(spec.base.model, given.base[0], known.counts_V)
         )

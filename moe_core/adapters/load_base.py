@@ -22,8 +22,8 @@ def trained_base(config: TransformerConfig, weights: Path, counts_V: Tensor) -> 
     return OwnBase(model)
 
 
-def hub_base(name: str, revision: str | None) -> HubBase:
-    """A model of transformers by hub name or path.
+def hub_base(name: str, revision: str | None, trained: bool) -> HubBase:
+    """A model of transformers by hub name or path; in fp32 if it is trained, else as it is stored.
 
     Raises StudyError if it cannot be had, or has no mixture of experts.
     """
@@ -31,7 +31,8 @@ def hub_base(name: str, revision: str | None) -> HubBase:
 
     key = "experiments.perft.hub.name"
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype="auto")
+        dtype = "float32" if trained else "auto"
+        model: Any = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=dtype)
     except (OSError, ValueError) as error:
         why = str(error).partition("\n")[0]
         raise StudyError(key, f"{name!r} cannot be loaded: {why}") from None
