@@ -13,6 +13,7 @@ from typing import Any
 from moe_core.errors import StudyError
 
 Json = dict[str, Any]
+TRAINING, WEIGHTS = ("train", "adapt"), "/weights.safetensors"
 SHORT = 12  # digits of a digest that are shown
 LISTED = 3  # files of one rule that are listed one by one
 ROW_COLUMNS = ("run", "runs", "runs_dense")  # of a table: ids, with spaces between
@@ -40,7 +41,10 @@ def read_manifest(path: Path) -> Json:
 
 
 def jobs_behind(jobs: list[Json], files: Iterable[str], runs: set[str] | None) -> list[Json]:
-    """The jobs that files came from, nearest first; of trained runs those named, or all."""
+    """The jobs that files came from, nearest first; of trained runs those named, or all.
+
+    A base is named by the run of its adapters.
+    """
     maker = {file: job for job in jobs for file in job["outputs"]}
     found: dict[int, Json] = {}
     pending = list(files)
@@ -48,8 +52,10 @@ def jobs_behind(jobs: list[Json], files: Iterable[str], runs: set[str] | None) -
         job = maker.get(file)
         if job is None or id(job) in found:
             continue
-        if job["rule"] == "train" and runs is not None and run_of(job) not in runs:
-            continue
+        if job["rule"] in TRAINING and runs is not None:
+            if run_of(job) not in runs:
+                continue
+            runs = runs | {Path(f).parent.name for f in job["inputs"] if f.endswith(WEIGHTS)}
         found[id(job)] = job
         pending += job["inputs"]
     return list(found.values())
@@ -118,7 +124,7 @@ def origin(jobs: list[Json], manifest: Json) -> Iterator[str]:
         inputs = sorted({file for job in group for file in job["inputs"]})
         source = f" from {', '.join(in_words(inputs, maker))}" if inputs else ""
         yield f"  {rule}{times} ({code}{timed}){source}"
-    runs = {run_of(job): manifest["runs"][run_of(job)] for job in jobs if job["rule"] == "train"}
+    runs = {run_of(job): manifest["runs"][run_of(job)] for job in jobs if job["rule"] in TRAINING}
     if not runs:
         return
     yield f"runs: {len(runs)}"

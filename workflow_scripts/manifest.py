@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from moe_core.provenance import canonical_json, data_digest, file_sha256, write_atomic
-from moe_core.runs import RunSpec, cell_name
+from moe_core.runs import cell_name, read_row
 from workflow_scripts.command import parser, path_argument, run
 
 CLOCKED = {"throughput", "microbench"}  # rules that measure time
@@ -24,7 +24,7 @@ def environment_of(summary: dict) -> str:
 
 def run_record(summary: dict, environments: list[str]) -> dict:
     """What a run came from; environment: its place in the list."""
-    spec = RunSpec.model_validate(summary["spec"])
+    spec = read_row(summary["spec"])
     return {
         "cell": cell_name(spec),
         "seed": spec.seed,

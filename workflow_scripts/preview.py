@@ -88,9 +88,9 @@ def job_lines(jobs: list[Job]) -> list[str]:
 
 def cells_line(jobs: list[Job], study: Study) -> str:
     """Cells whose runs are all trained as the study and its code stand, of all cells."""
-    planned_runs = {Path(job.output).parent.name for job in jobs if job.rule == "train"}
+    planned_runs = {Path(job.output).parent.name for job in jobs if job.rule in ("train", "adapt")}
     unfinished: dict[tuple, bool] = {}
-    for name, spec in study.runs.items():
+    for name, spec in study.all_runs.items():
         cell = (cell_name(spec), spec.tokens, spec.training.steps)
         unfinished[cell] = unfinished.get(cell, False) or name in planned_runs
     return f"cells     {len(unfinished) - sum(unfinished.values())} of {len(unfinished)} done"

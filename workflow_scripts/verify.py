@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from moe_core.corpus.splits import SPLITS
 from moe_core.errors import StudyError
 from moe_core.lineage import read_json, read_manifest
 from moe_core.provenance import canonical_json, code_digest, data_digest, file_sha256
 from moe_core.routing import registry
+from moe_core.runs import AdapterSpec, RunSpec, read_row
 from workflow_scripts.command import parser, path_argument, run
 
 UNLISTED = ("logs", "benchmarks", "reference")  # folders of results that hold no outputs
@@ -41,13 +43,32 @@ def extra_files(results: Path, listed: set[str]) -> Iterator[str]:
 
 
 def present_code(spec: dict) -> str | None:
-    """Digest of the code that would train a run now; None if its strategy is gone."""
-    moe = spec["model"]["moe"]
-    strategy = [registry.module_name(moe["strategy"])] if moe else []
+    """Digest of the code that would train a run now; None if a strategy is gone."""
+    row = read_row(spec)
+    if isinstance(row, RunSpec):
+        script, moes = "train", [row.model.moe]
+    else:
+        own = [row.base.model.moe] if row.base.kind == "run" else []
+        script, moes = "adapt", [*own, row.adapter.routing]
     try:
-        return code_digest("workflow_scripts.train", *strategy)
-    except ValueError:
+        modules = {registry.module_name(moe.strategy) for moe in moes if moe}
+        return code_digest(f"workflow_scripts.{script}", *modules)
+    except (KeyError, ValueError):
         return None
+
+
+def inputs_sha256(spec: dict, manifest: dict) -> dict[str, str | None] | None:
+    """Digests of what a run reads, as the manifest has them."""
+    row, files = read_row(spec), manifest["files_sha256"]
+    if isinstance(row, RunSpec):
+        return manifest["tokens_sha256"].get(row.tokens)
+    if row.task == "stories":
+        read = dict(manifest["tokens_sha256"].get(row.data, {}))
+    else:
+        read = {split: files.get(f"results/data/{row.data}/{split}.jsonl") for split in SPLITS}
+    if row.base.kind == "run":
+        read["base"] = files.get(f"results/runs/{row.base.run}/weights.safetensors")
+    return read
 
 
 def wrong_tokens(manifest: dict) -> Iterator[str]:
@@ -65,8 +86,9 @@ def wrong_run(name: str, manifest: dict, summary: dict) -> Iterator[str]:
     digest = data_digest(spec)
     if record["spec"] != digest or not name.endswith(digest[:10]):
         yield f"run {name}: its summary is of another row of the table"
-    if summary["tokens_sha256"] != manifest["tokens_sha256"].get(spec["tokens"]):
-        yield f"run {name}: trained on other tokens than results/tokens/{spec['tokens']}"
+    if summary["tokens_sha256"] != inputs_sha256(spec, manifest):
+        data = spec.get("data", spec["tokens"])
+        yield f"run {name}: trained on other tokens than results/tokens/{data}"
     if record["code"] != summary["code"]:
         yield f"run {name}: manifest and summary name different code"
     if present_code(spec) != summary["code"]:
@@ -89,12 +111,19 @@ def sampled(manifest: dict, manifest_sha256: str) -> str:
     return random.Random(manifest_sha256).choice(finished)
 
 
-def train_again(folder: Path, tokens: Path, scratch: Path) -> None:
+def train_again(folder: Path, results: Path, scratch: Path) -> None:
     """Train the run of a folder once more, into scratch. StudyError if that fails."""
     summary = read_json(folder / "summary.json")
-    command = ["-m", "workflow_scripts.train", "--spec", canonical_json(summary["spec"])]
+    row = read_row(summary["spec"])
+    script = "train" if isinstance(row, RunSpec) else "adapt"
+    command = ["-m", f"workflow_scripts.{script}", "--spec", canonical_json(summary["spec"])]
     command += ["--code", summary["code"], "--checkpoint-seconds", "inf"]
-    command += ["--tokens", str(tokens), "--folder", str(scratch)]
+    command += ["--tokens", str(results / "tokens" / row.tokens), "--folder", str(scratch)]
+    if isinstance(row, AdapterSpec):
+        kind = "tokens" if row.task == "stories" else "data"
+        command += ["--data", str(results / kind / row.data), "--base"]
+        if row.base.kind == "run":
+            command.append(str(results / "runs" / row.base.run / "weights.safetensors"))
     done = subprocess.run([sys.executable, *command])
     if done.returncode:
         raise StudyError("verify", f"training {folder.name} anew failed", "its error is above")
@@ -171,10 +200,9 @@ def main() -> None:
     if any(name in fault for fault in faults):
         print(f"not trained anew, for what is told of it: {name}")
     elif not given.no_rerun:
-        tokens = results / "tokens" / runs[name]["tokens"]
         with tempfile.TemporaryDirectory() as scratch:
             folder = results / "runs" / name
-            train_again(folder, tokens, Path(scratch))
+            train_again(folder, results, Path(scratch))
             found = list(differences(folder, Path(scratch)))
         print(*found or [f"repeated: {name}"], sep="\n")
         faults += found
