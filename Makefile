@@ -24,7 +24,8 @@ test: dev ## Lint, types and tests
 	@envs/install.sh tex || true
 	@envs/install.sh slurm || true
 	$(MAKE) --no-print-directory check
-	pytest
+	OMP_NUM_THREADS=1 pytest -n auto --ignore tests/workflow --ignore tests/cluster
+	pytest tests/workflow tests/cluster
 
 check: dev ## Lint and types alone
 	ruff check .
@@ -85,7 +86,7 @@ lock: ## Resolve pyproject.toml anew into the two lock files
 	envs/lock.sh
 
 clean: ## Remove results and the report, keep the environment
-	rm -rf .snakemake report/report.pdf report.html
+	rm -rf .snakemake report/report.pdf report/slides.pdf report.html
 	test ! -d results || find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 
 help: ## This list

@@ -51,10 +51,12 @@ localrules:
     ledger_table,
     audit_table,
     perft_table,
+    adapter_cost_table,
     published_table,
     compute_table,
     manifest,
     report,
+    slides,
 
 
 rule all:
@@ -69,3 +71,4 @@ rule all:
         rules.claims.input,
         rules.manifest.output,
         "report/report.pdf",
+        "report/slides.pdf",

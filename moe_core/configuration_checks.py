@@ -216,10 +216,10 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     for strategy in scale.learning_rates:
         _one_of(f"{key}.learning_rates", strategy, (*registry.names(), "dense"))
     _check_seeds(key, scale, experiments.learning_rate.seeds)
-    _check_adapters(f"{key}.adapters", scale, experiments)
     used = {s for many in strategies_by_experiment(experiments).values() for s in many}
     _check_model(f"{key}.model", scale.model, sorted(used))
     _check_training(key, scale, experiments.balance.balance_sequences)
+    _check_adapters(f"{key}.adapters", scale, experiments)
 
 
 def _check_seeds(key: str, scale: Scale, tuning: list[int]) -> None:

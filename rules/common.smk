@@ -70,11 +70,13 @@ ADAPTED = f"(?:{'|'.join(LABELS)})-[A-Za-z0-9_.-]+"
 STORED_LEDGER = "results/reference/claims/ledger.csv"
 # of a machine that benchmarks/compute.py had to itself
 COMPUTE = "benchmarks/results/compute.json"
+# the same of benchmarks/adapters.py
+COSTS_OF_ADAPTERS = "benchmarks/results/adapters_cuda_olmoe.json"
 COMPUTE_FIGURES = ["layer_ratio", "routing_growth", "roofline"]
 REPORT_SOURCES = [
     str(path.relative_to(workflow.basedir))
     for path in sorted((Path(workflow.basedir) / "report").glob("**/*"))
-    if path.suffix in (".tex", ".bib")
+    if path.suffix in (".tex", ".bib") and path.name != "slides.tex"
 ]
 
 

@@ -8,7 +8,9 @@ def jobs_of_all():
 
     Without TeX the PDF is left out, and all that it is compiled from is in.
     """
-    left_out = {"manifest"} | (set() if shutil.which("latexmk") else {"report"})
+    left_out = {"manifest"} | (
+        set() if shutil.which("latexmk") else {"report", "slides"}
+    )
     pending = [*rules.report_inputs.input, *rules.all.input]
     jobs, seen = [], set()
     while pending:

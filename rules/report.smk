@@ -11,6 +11,8 @@ rule numbers:
         ledger="results/claims/ledger.csv",
         audits="results/audits/audits.csv",
         choice="results/learning_rate/choice.csv",
+        adapters="results/perft/arms.csv",
+        costs_of_adapters=COSTS_OF_ADAPTERS,
     output:
         json="results/report/numbers.json",
     log:
@@ -32,7 +34,8 @@ rule numbers:
         "--aggregate {input.aggregate:q} --summary {input.summary:q} "
         "--microbench {input.microbench:q} --ngram {input.ngram:q} --meta {input.meta:q} "
         "--run {input.run:q} --throughput {input.throughput:q} --ledger {input.ledger:q} "
-        "--audits {input.audits:q} --choice {input.choice:q} --out {output.json:q} "
+        "--audits {input.audits:q} --choice {input.choice:q} --adapters {input.adapters:q} "
+        "--costs_of_adapters {input.costs_of_adapters:q} --out {output.json:q} "
         "2>&1 | tee {log:q}"
 
 
@@ -144,6 +147,21 @@ use rule ledger_table as perft_table with:
         code=script_code("perft_table"),
 
 
+use rule ledger_table as adapter_cost_table with:
+    """Typeset what a step of each method costs, as measured apart and stored with the code."""
+    input:
+        COSTS_OF_ADAPTERS,
+    output:
+        tex="results/report/adapter_cost_table.tex",
+    log:
+        "results/logs/adapter_cost_table.log",
+    benchmark:
+        "results/benchmarks/adapter_cost_table.jsonl"
+    params:
+        script="adapter_cost_table",
+        code=script_code("adapter_cost_table"),
+
+
 use rule ledger_table as failures_table with:
     """Typeset the runs that failed: how, when, and the checkpoint that is left."""
     input:
@@ -202,6 +220,7 @@ rule report:
             "results/report/failures_table.tex",
             "results/report/published_table.tex",
             "results/report/perft_table.tex",
+            "results/report/adapter_cost_table.tex",
             "results/report/compute_table.tex",
             expand("results/compute/{figure}.pdf", figure=COMPUTE_FIGURES),
             "results/unified/ranking.pdf",
@@ -236,3 +255,24 @@ rule report:
     shell:
         "python -m workflow_scripts.report --source {input.source:q} "
         "--generated {input.generated:q} --pdf {output.pdf:q} --log {log:q}"
+
+
+use rule report as slides with:
+    """Compile the slides."""
+    input:
+        source=["report/slides.tex"],
+        generated=[
+            "results/report/numbers.tex",
+            "results/perft/perft_frontier.pdf",
+        ],
+    output:
+        pdf=report(
+            "report/slides.pdf",
+            category="Report",
+            labels={"document": "slides"},
+            caption="../report/captions/slides.rst",
+        ),
+    log:
+        "results/logs/slides.log",
+    benchmark:
+        "results/benchmarks/slides.jsonl"

@@ -40,7 +40,8 @@ def rename(path: str, new: str) -> Edit:
 
 
 MODEL, TRAINING = f"scales.{SCALE}.model", f"scales.{SCALE}.training"
-UNIFIED = "experiments.unified"
+UNIFIED, PERFT = "experiments.unified", "experiments.perft"
+ADAPTERS = f"scales.{SCALE}.adapters"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,49 @@ UNIFIED = "experiments.unified"
             ["'sofk'", "did you mean 'softk'", *registry.names()],
         ),
         (put(f"{UNIFIED}.strategies", []), f"{UNIFIED}.strategies", ["[]"]),
+        (
+            put(f"{PERFT}.methods", ["perft_x"]),
+            f"{PERFT}.methods.0",
+            ["'perft_x'", "did you mean 'perft_", "lora"],
+        ),
+        (
+            put(f"{PERFT}.routed", [{"top_k": 5, "adapters": 4}]),
+            f"{PERFT}.routed",
+            ["top_k 5 of 4", "1 to 4"],
+        ),
+        (
+            both(
+                put(f"{PERFT}.strategy", "softk"),
+                put(f"{PERFT}.routed", [{"top_k": 1, "adapters": 4}]),
+            ),
+            f"{PERFT}.routed",
+            ["'softk'", "2 to 4"],
+        ),
+        (put(f"{PERFT}.run.strategy", "coe"), f"{PERFT}.run.strategy", ["perft_e", "methods"]),
+        (
+            put(f"{PERFT}.lora_targets", ["attention.qvk"]),
+            f"{PERFT}.lora_targets",
+            ["did you mean 'attention.qkv'"],
+        ),
+        (
+            put(f"{PERFT}.learning_rate_factors", [1.0, 2.0]),
+            f"{PERFT}.learning_rate_factors",
+            ["edge"],
+        ),
+        (put(f"{PERFT}.base", "hub"), f"{PERFT}.hub.revision", ["None", "40 hexadecimal"]),
+        (
+            both(put(f"{PERFT}.base", "hub"), put(f"{PERFT}.hub.name", "no such/base/here")),
+            f"{PERFT}.hub.name",
+            ["no path here and no name on the hub"],
+        ),
+        (put(f"{ADAPTERS}.seeds", [100]), "experiments.learning_rate.seeds", ["100", "tuned"]),
+        (put(f"{ADAPTERS}.warmup_steps", 30), f"{ADAPTERS}.warmup_steps", ["steps = 30"]),
+        (put(f"{ADAPTERS}.seq_len", 4096), f"{ADAPTERS}.seq_len", ["training.valid_tokens"]),
+        (
+            remove(f"{ADAPTERS}.learning_rates.lora"),
+            f"{ADAPTERS}.learning_rates.lora",
+            ["is missing"],
+        ),
         (put(f"{UNIFIED}.strategies", ["softk", "softk"]), f"{UNIFIED}.strategies", ["'softk'"]),
         (put(f"{MODEL}.top_k", 9), f"{MODEL}.top_k", ["9", "num_experts = 8", "1 to 8"]),
         (put(f"{MODEL}.top_k", 1), f"{MODEL}.top_k", ["too few for strategy", "2 or more"]),

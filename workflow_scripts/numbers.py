@@ -24,6 +24,8 @@ SOURCES = (
     "ledger",
     "audits",
     "choice",
+    "adapters",
+    "costs_of_adapters",
 )
 
 
@@ -325,6 +327,76 @@ def edge(on_edge: list[str], arms: int) -> str:
     return f"Of {arms} arms these are best at an end of it, perhaps better still beyond: {names}."
 
 
+TASKS = {
+    "stories": ("stories in the style of telegrams", "bits per byte of test stories"),
+    "commonsense": ("multiple choice in the form of commonsense_170k", "bits per answer"),
+}
+
+
+def arm_name(arm: pd.Series) -> str:
+    """A method with its adapters and rank."""
+    many = f"{arm.top_k:.0f} of {arm.num_adapters}" if pd.notna(arm.top_k) else ""
+    many = many or (f"{arm.num_adapters}" if arm.num_adapters > 1 else "")
+    rank = f"rank {arm['rank']}" if arm["rank"] else ""
+    setting = ", ".join(part for part in (many, rank) if part)
+    return f"{arm.label} ({setting})" if setting else str(arm.label)
+
+
+def adapter_numbers(arms: pd.DataFrame) -> Iterator[Number]:
+    """What the adapters reached, against the base alone and against one another."""
+    task, unit = TASKS[arms.task.iloc[0]]
+    lost = arms[arms.n_failed > 0]
+    failed = f"{lost.n_failed.sum():.0f} runs of adapters failed; means are of the others."
+    yield Number("perft/task", task, "text", "adapters")
+    yield Number("perft/unit", unit, "text", "adapters")
+    yield Number("perft/arms", len(arms), "count", "adapters")
+    yield Number("perft/runs", int((arms.n + arms.n_failed).sum()), "count", "adapters")
+    yield Number("perft/seeds", int(arms.n.max()), "count", "adapters")
+    yield Number("perft/steps", int(arms.steps.iloc[0]), "count", "adapters")
+    yield Number("perft/failed", failed if len(lost) else "", "text", "adapters")
+    finished = arms[arms.bits_per_byte.notna()]
+    alone = (finished.bits_per_byte - finished.bits_per_byte_minus_base).dropna()
+    base = _finite(alone.iloc[0]) if len(alone) else None
+    yield Number("perft/base", base, "bits_per_byte", "adapters")
+    adapters = finished[finished.strategy.ne("full")].sort_values("bits_per_byte")
+    for name, row in (("best", adapters.iloc[0]), ("worst", adapters.iloc[-1])):
+        yield Number(f"perft/{name}/label", arm_name(row), "text", "adapters", runs=row.runs)
+        ends = [_finite(row[f"bits_per_byte_{end}"]) for end in ("low", "high")]
+        yield Number(
+            f"perft/{name}/bits",
+            float(row.bits_per_byte),
+            "bits_per_byte",
+            "adapters",
+            *ends,
+            int(row.n),
+            row.runs,
+        )
+    full = finished[finished.strategy.eq("full")]
+    bits = _finite(full.bits_per_byte.iloc[0]) if len(full) else None
+    yield Number("perft/full/bits", bits, "bits_per_byte", "adapters")
+    routed = finished[finished.strategy.eq("perft_r")]
+    for key, unit_of in (("load_cv", "ratio"), ("drop_rate", "share")):
+        for end in ("min", "max"):
+            value = _finite(routed[key].agg(end)) if len(routed) else None
+            yield Number(f"perft/routed/{key}_{end}", value, unit_of, "adapters")
+    base_load = finished[finished.strategy.eq("perft_e")].load_cv
+    yield Number(
+        "perft/base_load_cv",
+        _finite(base_load.mean()) if len(base_load) else None,
+        "ratio",
+        "adapters",
+    )
+
+
+def adapter_cost_numbers(measured: dict) -> Iterator[Number]:
+    """What a step costs, as stored with the code."""
+    rows, source = measured["methods"], "costs_of_adapters"
+    yield Number("perft/cost/device", measured["process"]["device_name"], "text", source)
+    for method, row in rows.items():
+        yield Number(f"perft/cost/{method}/over_full", row["step_over_full"], "ratio", source)
+        yield Number(f"perft/cost/{method}/over_lora", row["step_over_lora"], "ratio", source)
+
+
 def capacity_numbers(table: pd.DataFrame) -> Iterator[Number]:
     """What the microbenchmark says in the text."""
     holes = table[table.not_recorded.notna()].drop_duplicates("num_experts")
@@ -374,7 +446,10 @@ def main() -> None:
     path_argument(arguments, *SOURCES, "out")
     given = arguments.parse_args()
     paths: dict[str, Path] = {name: getattr(given, name) for name in SOURCES}
-    read = {n: json.loads(paths[n].read_text()) for n in ("meta", "run", "throughput", "ngram")}
+    read = {
+        n: json.loads(paths[n].read_text())
+        for n in ("meta", "run", "throughput", "ngram", "costs_of_adapters")
+    }
     summary = pd.read_csv(given.summary)
     numbers = [
         *study_numbers(json.loads(given.spec), read["meta"]),
@@ -386,6 +461,8 @@ def main() -> None:
         *claim_numbers(pd.read_csv(given.ledger)),
         *audit_numbers(pd.read_csv(given.audits)),
         *rate_numbers(pd.read_csv(given.choice)),
+        *adapter_numbers(pd.read_csv(given.adapters)),
+        *adapter_cost_numbers(read["costs_of_adapters"]),
     ]
     table = {
         "sources": {n: {"path": str(p), "sha256": file_sha256(p)} for n, p in paths.items()},

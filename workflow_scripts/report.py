@@ -1,4 +1,4 @@
-"""Compile the report in a scratch copy of its sources."""
+"""Compile the report, or the slides, in a scratch copy of its sources."""
 
 import os
 import shutil
@@ -14,14 +14,14 @@ from workflow_scripts.command import parser, path_argument, run
 TEX = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
 
 
-def compile_report(sources: list[Path], generated: list[Path], log: Path) -> bytes:
-    """PDF bytes of ``report.tex``; generated files lie beside it. StudyError if TeX fails."""
+def compiled(name: str, sources: list[Path], generated: list[Path], log: Path) -> bytes:
+    """PDF bytes of ``NAME.tex``; generated files lie beside it. StudyError if TeX fails."""
     if shutil.which("latexmk") is None:
         raise StudyError(
-            "report", "latexmk is not installed", "run `make tex`, then `make report` again"
+            name, "latexmk is not installed", "run `make tex`, then `make report` again"
         )
     with tempfile.TemporaryDirectory() as scratch:
-        top = next(path.parent for path in sources if path.name == "report.tex")
+        top = next(path.parent for path in sources if path.name == f"{name}.tex")
         for path in sources:
             target = Path(scratch, path.relative_to(top))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -30,17 +30,17 @@ def compile_report(sources: list[Path], generated: list[Path], log: Path) -> byt
             shutil.copy(path, scratch)
         with log.open("w") as out:
             done = subprocess.run(
-                ["latexmk", "-pdf", "-halt-on-error", "-interaction=nonstopmode", "report.tex"],
+                ["latexmk", "-pdf", "-halt-on-error", "-interaction=nonstopmode", f"{name}.tex"],
                 cwd=scratch,
                 env=os.environ | TEX,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        pdf = Path(scratch, "report.pdf")
+        pdf = Path(scratch, f"{name}.pdf")
         if done.returncode or not pdf.exists():
             lines = log.read_text(errors="replace").splitlines()
             cause = next((line for line in lines if line.startswith("!")), "no error line found")
-            raise StudyError("report", f"TeX stopped: {cause}", f"its log is {log}")
+            raise StudyError(name, f"TeX stopped: {cause}", f"its log is {log}")
         return pdf.read_bytes()
 
 
@@ -50,8 +50,9 @@ def main() -> None:
     arguments.add_argument("--generated", type=Path, nargs="+", required=True)
     path_argument(arguments, "pdf", "log")
     given = arguments.parse_args()
-    write_atomic(given.pdf, compile_report(given.source, given.generated, given.log))
-    print(f"report: {given.pdf}")
+    name = given.pdf.stem
+    write_atomic(given.pdf, compiled(name, given.source, given.generated, given.log))
+    print(f"{name}: {given.pdf}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ def tiny_config() -> dict:
     config = small_config()
     config["experiments"]["unified"] |= {"strategies": ["softk"], "shared_expert": []}
     config["scales"]["quick"]["sweep"]["steps"] = STEPS
+    config["experiments"]["perft"]["methods"] = ["perft_s"]
+    config["scales"]["quick"]["adapters"]["seeds"] = [0]
     config["execution"]["checkpoint_seconds"] = 0.1
     return config
 

@@ -13,7 +13,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = shutil.ignore_patterns(
-    ".git", ".venv", ".snakemake", "results", "report.pdf", "__pycache__", ".*_cache", "tests"
+    ".git",
+    ".venv",
+    ".snakemake",
+    "results",
+    "report.pdf",
+    "slides.pdf",
+    "__pycache__",
+    ".*_cache",
+    "tests",
 )
 
 
@@ -56,6 +64,9 @@ def small_config() -> dict:
         "valid_tokens": 2048,
         "test_tokens": 8192,
     }
+    experiments["perft"] |= {"methods": ["perft_r", "perft_s", "full"]}
+    scale["adapters"] |= {"steps": 6, "warmup_steps": 1, "evaluate_every": 3, "seq_len": 64}
+    experiments["perft"]["telegrams"]["stories"] = 120
     scale["throughput"] = {"warmup_steps": 1, "repeats": 3, "steps_per_repeat": 2}
     scale["capacity"] |= {"tokens": 2048, "dim": 32, "repeats": 2, "trained_steps": 10}
     config["scales"] = {"quick": scale}
