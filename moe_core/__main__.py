@@ -50,6 +50,10 @@ def main() -> None:
     train = commands.add_parser("train", help="train a strategy on a file of stories")
     train.add_argument("text", type=Path, help="stories separated by <|endoftext|>, or .jsonl")
     train.add_argument("--strategy", choices=[*registry.names(), "dense"], default="softk")
+    exported = commands.add_parser("adapter", help="write a run's adapters as peft lays them out")
+    exported.add_argument("run", help="a finished run of adapters")
+    exported.add_argument("folder", type=Path, help="adapter_config.json and its tensors go here")
+    exported.add_argument("--results", type=Path, default=Path("results"))
     traced = commands.add_parser("trace", help="what a number, file or run of a study came from")
     traced.add_argument("what", help="a number's key, FILE, FILE:LINE of a table, or a run")
     traced.add_argument("--results", type=Path, default=Path("results"))
@@ -77,6 +81,13 @@ def main() -> None:
 
                 run = first_run(read_study(given.config), given.strategy)
                 print(json.dumps(train_file(given.text, run), indent=1))
+            case "adapter":
+                from moe_core.adapted_run import export_adapter
+
+                spec = read_study(given.config).adapted.get(given.run)
+                if spec is None:
+                    raise StudyError("run", f"{given.run} is no run of adapters in this study")
+                export_adapter(spec, given.results, given.folder)
             case "trace":
                 print(*trace(given.what, given.results), sep="\n")
     except StudyError as error:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from moe_core.adapted_run import build_adapted
 from moe_core.adapters.adapted import AdaptedModel
 from moe_core.adapters.choices import ChoiceTrainer, encode_questions, measure_choices
-from moe_core.adapters.load_base import hub_base, trained_base
 from moe_core.corpus.batches import TokenCorpus, evaluation_windows, open_corpus
 from moe_core.corpus.questions import read_questions
 from moe_core.corpus.sources import SEPARATOR
@@ -33,12 +33,7 @@ def prepare(spec: AdapterSpec, given: Namespace) -> Job:
         inputs["base"] = file_sha256(given.base[0])
 
     def build() -> AdaptedModel:
-        base = (
-            hub_base(spec.base.name, spec.base.revision, spec.adapter.peft_type == "full")
-            if isinstance(spec.base, HubModel)
-            else trained_base(spec.base.model, given.base[0], known.counts_V)
-        )
-        return AdaptedModel(base, spec.adapter, known.counts_V, spec.seed)
+        return build_adapted(spec, given.base[0] if given.base else None, known.counts_V)
 
     if spec.task == "stories":
         data = open_corpus(given.data)
