@@ -255,3 +255,10 @@ def test_d22_expert_choice_gives_no_slot_to_a_zero_weight() -> None:
     expected_A = prob_TE[routing.token_A, routing.expert_A]
     torch.testing.assert_close(routing.weight_A.double(), expected_A, atol=1e-6, rtol=0)
     assert (routing.weight_A > 0).all()
+
+
+def test_expert_choice_breaks_ties_for_the_earlier_token() -> None:
+    routing = route("expert_choice", torch.zeros(64, E), 2, group_size=32)
+    slots = len(routing.token_A) // (2 * E)
+    taken = routing.token_A.unique().tolist()
+    assert taken == [*range(slots), *range(32, 32 + slots)]

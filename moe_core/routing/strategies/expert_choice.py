@@ -12,10 +12,13 @@ def route(logits_TE: Tensor, context: RouteContext) -> Routing:
     """Per sequence, expert e keeps the C largest entries of column e of p = softmax(z).
 
     The weight is p itself. A token may be taken by any number of experts, or by none. Whether an
-    expert takes a token depends on all tokens of the sequence, later ones included.
+    expert takes a token depends on all tokens of the sequence, later ones included. Of equal scores
+    the earlier token's goes first.
     """
     prob_GSE = logits_TE.softmax(-1).unflatten(0, (-1, context.group_size))
-    taken_GCE = prob_GSE.topk(context.capacity, dim=1).indices
+    # not topk, which breaks ties as it likes on a GPU
+    ranked_GSE = prob_GSE.detach().sort(dim=1, descending=True, stable=True).indices
+    taken_GCE = ranked_GSE[:, : context.capacity]
     mask_GSE = torch.zeros_like(prob_GSE, dtype=torch.bool).scatter(1, taken_GCE, True)
     return from_mask(mask_GSE.flatten(0, 1), prob_GSE.flatten(0, 1))
 
