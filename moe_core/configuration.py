@@ -309,7 +309,9 @@ class ScaleAdapters(Strict):
     warmup_steps: NonNegativeInt = Field(description="Steps of linear warm-up.")
     seq_len: PositiveInt = Field(description="S, tokens of a sequence, or most of a question.")
     evaluate_every: PositiveInt = Field(description="Steps between evaluations on valid.")
-    valid_questions: PositiveInt = Field(description="Questions of valid read at each of them.")
+    valid_questions: PositiveInt = Field(
+        description="Questions of valid, spread over it, read at each of them."
+    )
     learning_rates: dict[Method, PositiveFloat] = Field(description="Peak rates of each method.")
 
 

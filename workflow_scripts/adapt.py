@@ -89,7 +89,7 @@ def on_questions(
         for name in ("train", "valid", "test")
     )
     trainer = ChoiceTrainer(model, train, training, spec.seed, spec.device, keeper.parts, ranks)
-    few = valid.first(spec.valid_questions)
+    few = valid.some(spec.valid_questions)
     return adapted(spec, trainer, few, test, keeper, measure_choices)
 
 

@@ -80,9 +80,10 @@ class QuestionSplit:
         """Ones, see above."""
         return np.ones(len(self.questions), dtype=np.int64)
 
-    def first(self, count: int) -> "QuestionSplit":
-        """The first questions alone."""
-        return replace(self, questions=self.questions[:count])
+    def some(self, count: int) -> "QuestionSplit":
+        """At most so many questions, spread over the split, whose files stand one after another."""
+        places = sorted({i * self.stories // count for i in range(count)})
+        return replace(self, questions=[self.questions[i] for i in places])
 
     @cached_property
     def most_options(self) -> int:
@@ -297,7 +298,7 @@ def measure_choices(trainer: Trainer, split: QuestionSplit) -> Measured:
     -ln p(right option), and bits_per_byte the same in bits an answer. accuracy: share of questions
     whose right option is the likeliest; of a tie the share of it. chance_accuracy: of a guess.
     share_cut: share of questions whose prompt was cut. Column ``correct`` has the accuracy of each.
-    Where another mode is read for load and drops alone, the first questions are enough.
+    Where another mode is read for load and drops alone, some questions are enough.
     """
     config = trainer.config
     batch_tokens = config.batch_size * config.seq_len
@@ -305,7 +306,7 @@ def measure_choices(trainer: Trainer, split: QuestionSplit) -> Measured:
 
     def read(mode: Mode, draws: Draws) -> Reading:
         whole = mode == CAUSAL or own_rule
-        part = split if whole else split.first(ENOUGH_FOR_LOAD)
+        part = split if whole else split.some(ENOUGH_FOR_LOAD)
         scores, tally = score_options(
             trainer.model, part, batch_tokens, trainer.precision, mode, draws
         )

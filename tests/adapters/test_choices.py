@@ -15,6 +15,7 @@ from torch import Tensor
 from moe_core.adapters.choices import (
     COMPLETION,
     ChoiceTrainer,
+    EncodedQuestion,
     QuestionSplit,
     encode_questions,
     equally_long,
@@ -316,3 +317,16 @@ def test_a_run_ends_with_a_column_of_right_answers() -> None:
     assert run.test["bits_per_byte"] == pytest.approx(
         run.stories["nats"].sum() / math.log(2) / run.stories["bytes"].sum()
     )
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7, 100])
+def test_some_questions_are_spread_over_the_split(count: int) -> None:
+    split = QuestionSplit(
+        [EncodedQuestion(np.array([i]), ((1, 0), (2, 0)), 0) for i in range(7)], 0.0
+    )
+    places = [int(question.prompt[0]) for question in split.some(count).questions]
+    assert len(places) == min(count, 7)
+    assert places == sorted({*places})
+    assert places[0] == 0
+    if 1 < count < 7:
+        assert max(np.diff(places)) <= -(-7 // count)

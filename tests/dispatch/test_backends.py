@@ -78,6 +78,22 @@ def test_a_backend_equals_the_reference(
     assert_equal_to_reference(backend, tokens(routing, dtype), routing, weights, tolerance)
 
 
+@pytest.mark.parametrize("backend", FAST)
+def test_below_frozen_experts_tokens_get_the_same_gradient(backend: Backend) -> None:
+    generator = torch.Generator().manual_seed(0)
+    expert_TK = torch.rand(9, 3, generator=generator).topk(2).indices
+    routing = from_token_choice(expert_TK, torch.rand(9, 2, generator=generator), 3)
+    x_TD = tokens(routing, torch.float32).requires_grad_()
+    weights = weights_of(3, "swiglu", torch.float32)
+    frozen = dispatch(x_TD, routing, weights, backend)
+    (gradient_TD,) = torch.autograd.grad(frozen, x_TD, torch.ones_like(x_TD))
+    trained = ExpertWeights(*(w.clone().requires_grad_() for w in weights[:2]), "swiglu")
+    (expected_TD, *_) = torch.autograd.grad(
+        dispatch(x_TD, routing, trained, backend), [x_TD, *trained[:2]], torch.ones_like(x_TD)
+    )
+    torch.testing.assert_close(gradient_TD, expected_TD)
+
+
 @pytest.mark.parametrize("backend", ["padded", "segments"])  # grouped_mm knows no float64
 @given(routing=routings(torch.float64))
 def test_in_float64_to_the_last_digits(backend: Backend, routing: Routing) -> None:
