@@ -78,7 +78,7 @@ docs: env ## Regenerate the generated pages of docs/
 	python -m moe_core schema > docs/configuration.md
 	@{ echo '# Rule graph'; echo; \
 	  echo 'Made by `make docs` from the rules themselves.'; echo; echo '```mermaid'; \
-	  snakemake all --forceall --rulegraph mermaid-js 2>/dev/null | \
+	  snakemake all --forceall --rulegraph mermaid-js --config scale=cpu 2>/dev/null | \
 	    sed -n '/^flowchart/,$$p' | grep -v style | { read -r head; echo "$$head"; sort -V; }; \
 	  echo '```'; } > docs/rulegraph.md
 

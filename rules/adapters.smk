@@ -162,7 +162,7 @@ use rule learning_rate_choice as perft_rates with:
         "results/benchmarks/perft_rates.jsonl"
     params:
         factors=study.config.experiments.perft.learning_rate_factors,
-        named_by="strategy",
+        named_by=["strategy"],
         code=script_code("learning_rate_choice"),
 
 

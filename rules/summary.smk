@@ -81,9 +81,9 @@ rule learning_rate_choice:
         gpu=0,
     params:
         factors=study.config.experiments.learning_rate.factors,
-        named_by="strategy ffn_hidden",
+        named_by=["strategy", "ffn_hidden"],
         code=script_code("learning_rate_choice"),
     shell:
         "python -m workflow_scripts.learning_rate_choice --summary {input.summary:q} "
-        "--factors {params.factors} --named-by {params.named_by} --out {output.csv:q} "
+        "--factors {params.factors} --named-by {params.named_by:q} --out {output.csv:q} "
         "2>&1 | tee {log:q}"

@@ -22,6 +22,8 @@ from workflow_scripts.learning_rate_choice import choice
 from workflow_scripts.summary import drop_excess, learning, same_machine
 from workflow_scripts.tokenizer import refuse_lossy
 
+ARM = ["strategy", "ffn_hidden"]  # names one
+
 
 def test_steps_to_what_the_narrowest_dense_model_reads_half_way():
     columns = ("strategy", "ffn_hidden", "tokens", "dim", "seed", "steps")
@@ -104,12 +106,12 @@ def test_a_learning_rate_is_chosen_by_the_validation_stories_of_all_seeds():
     arm = arm.assign(strategy="softk", ffn_hidden=64, steps=40, seed=[7] * 3 + [8] * 3)
     arm = arm.assign(status="finished", failure=None)
     arm["bits_per_byte"] = [2.0, 1.0, 2.0] * 2  # the test stories would choose another
-    found = choice(arm, [1.0, 2.0, 4.0])
+    found = choice(arm, [1.0, 2.0, 4.0], ARM)
     assert (found["learning_rate"], found["best_learning_rate"]) == (0.001, 0.002)
     assert found["regret_bits_per_byte"] == pytest.approx(0.25)
     assert not found["best_on_edge"]
     assert found["tuning_seeds"] == 2
-    assert choice(arm[arm.seed == 7], [1.0, 2.0, 4.0])["best_on_edge"]
+    assert choice(arm[arm.seed == 7], [1.0, 2.0, 4.0], ARM)["best_on_edge"]
     assert found["failures"] == ""
 
 
@@ -118,14 +120,14 @@ def test_a_rate_at_which_a_seed_failed_is_not_chosen():
     arm["valid_bits_per_byte"] = [2.0, 1.9, 1.0, 2.1, 2.3, np.nan]  # the survivor would be best
     arm = arm.assign(strategy="softk", ffn_hidden=64, steps=40, status="finished", failure=None)
     arm.loc[5, ["status", "failure"]] = ["failed", "divergence at step 8: 9 nats"]
-    found = choice(arm, [0.5, 1.0, 2.0])
+    found = choice(arm, [0.5, 1.0, 2.0], ARM)
     assert found["best_learning_rate"] == 0.001
     assert found["best_valid_bits_per_byte"] == pytest.approx(2.05)
     assert found["failures"] == "rate 0.004, seed 8: divergence at step 8"
     every = arm.assign(
         status="failed", failure="divergence at step 8: 9", valid_bits_per_byte=np.nan
     )
-    assert np.isnan(choice(every, [0.5, 1.0, 2.0])["best_learning_rate"])
+    assert np.isnan(choice(every, [0.5, 1.0, 2.0], ARM)["best_learning_rate"])
 
 
 def test_a_dense_twin_has_the_seed_text_size_and_steps():

@@ -63,7 +63,7 @@ def study() -> Study:
 @pytest.fixture
 def results(tmp_path: Path, study: Study) -> Path:
     """Two runs are finished, one has failed, two are running, one is interrupted."""
-    folders = [tmp_path / "results/runs" / run for run in study.runs]
+    folders = [tmp_path / "results/runs" / run for run in study.all_runs]
     finish(folders[0])
     finish(folders[1])
     finish(folders[2], DIVERGED)
@@ -74,8 +74,8 @@ def results(tmp_path: Path, study: Study) -> Path:
 
 
 def test_a_line_counts_runs_and_steps(study: Study, results: Path) -> None:
-    total = sum(spec.training.steps for spec in study.runs.values())
-    steps = [spec.training.steps for spec in study.runs.values()]
+    total = sum(spec.training.steps for spec in study.all_runs.values())
+    steps = [spec.training.steps for spec in study.all_runs.values()]
     total += 90 - steps[2]
     done = steps[0] + steps[1] + 90 + 30 + 40 + 20
     left = total - done  # two runs of half a step a second
@@ -93,8 +93,8 @@ def test_a_view_has_a_row_for_each_run_that_began_and_the_reason_of_each_failure
     with console.capture() as captured:
         console.print(view(look(study, results, time.time())))
     told = captured.get()
-    finished, _, failed, running, _, interrupted, waiting, *_ = study.runs
-    steps = study.runs[running].training.steps
+    finished, _, failed, running, _, interrupted, waiting, *_ = study.all_runs
+    steps = study.all_runs[running].training.steps
     rows = {row.split()[0]: row for row in told.splitlines() if row.strip()}
     assert rows["run"].split() == ["run", "step", "bits/byte", "left"]
     assert rows[running].split()[-3:] == [f"30/{steps}", "2.500", "0:01:00"]
@@ -161,8 +161,8 @@ def test_off_a_terminal_it_prints_lines_until_no_run_is_left(study: Study, resul
     )
     assert watching.stdout is not None
     assert watching.stdout.readline().startswith("2 of 77 runs finished, 2 running")
-    for run in study.runs:
-        if run != [*study.runs][2]:
+    for run in study.all_runs:
+        if run != [*study.all_runs][2]:
             finish(results / "runs" / run)
     *_, last = watching.communicate(timeout=30)[0].splitlines()
     assert last.startswith("76 of 77 runs finished, 0 running, 0 waiting, 1 failed (1 divergence)")
@@ -182,7 +182,7 @@ def test_on_a_terminal_it_shows_the_runs(study: Study, results: Path) -> None:
     os.close(theirs)
     told = os.read(ours, 100_000).decode()
     os.close(ours)
-    assert [*study.runs][3] in told
+    assert [*study.all_runs][3] in told
     assert "divergence at step 90: loss [nats] of 9.1" in told
 
 
