@@ -160,12 +160,12 @@ def test_off_a_terminal_it_prints_lines_until_no_run_is_left(study: Study, resul
         text=True,
     )
     assert watching.stdout is not None
-    assert watching.stdout.readline().startswith("2 of 77 runs finished, 2 running")
+    assert watching.stdout.readline().startswith("2 of 89 runs finished, 2 running")
     for run in study.all_runs:
         if run != [*study.all_runs][2]:
             finish(results / "runs" / run)
     *_, last = watching.communicate(timeout=30)[0].splitlines()
-    assert last.startswith("76 of 77 runs finished, 0 running, 0 waiting, 1 failed (1 divergence)")
+    assert last.startswith("88 of 89 runs finished, 0 running, 0 waiting, 1 failed (1 divergence)")
     assert last.endswith("0:00:00 of training left")
     assert watching.returncode == 0
 
@@ -199,7 +199,7 @@ def test_settings_are_those_of_snakemake(tmp_path: Path) -> None:
     told = watched("scale=seed", "scales={seed: {seeds: [0], other_seeds: [0]}}").stdout
     one_seed = {"seeds": [0], "other_seeds": [0]}
     scales = DEFAULT["scales"] | {"seed": DEFAULT["scales"]["seed"] | one_seed}
-    runs = load_study(DEFAULT | {"scale": "seed", "scales": scales}).runs
+    runs = load_study(DEFAULT | {"scale": "seed", "scales": scales}).all_runs
     assert told.startswith(f"0 of {len(runs)} runs finished")
     assert watched("scale").stderr == "error: --config: 'scale' sets nothing; write KEY=VALUE\n"
     assert watched("corpus={").stderr.startswith("error: corpus: while parsing")
