@@ -22,7 +22,8 @@ from outcome import publish
 
 from moe_core.adapters.adapted import AdaptedModel
 from moe_core.adapters.base import Base, HubBase, OwnBase
-from moe_core.adapters.config import LABELS, AdapterConfig, Method
+from moe_core.adapters.config import AdapterConfig, Method
+from moe_core.adapters.labels import LABELS
 from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.model.transformer import build
 from moe_core.training.config import HealthConfig, TrainingConfig

@@ -18,7 +18,7 @@ import torch
 from outcome import publish
 
 from moe_core.adapters.adapted import AdaptedModel
-from moe_core.adapters.config import LABELS
+from moe_core.adapters.labels import LABELS
 from moe_core.configuration import arm_top_k
 from moe_core.model.config import TransformerConfig
 from moe_core.model.language_model import LanguageModel

@@ -84,10 +84,7 @@ def main() -> None:
             case "adapter":
                 from moe_core.adapted_run import export_adapter
 
-                spec = read_study(given.config).adapted.get(given.run)
-                if spec is None:
-                    raise StudyError("run", f"{given.run} is no run of adapters in this study")
-                export_adapter(spec, given.results, given.folder)
+                export_adapter(given.run, given.results, given.folder)
             case "trace":
                 print(*trace(given.what, given.results), sep="\n")
     except StudyError as error:

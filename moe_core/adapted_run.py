@@ -1,5 +1,7 @@
 """A row of adapters as a model, and a trained one as files that the library peft knows."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,35 +13,47 @@ from moe_core.adapters.files import save_adapter
 from moe_core.adapters.load_base import hub_base, trained_base
 from moe_core.corpus.batches import open_corpus
 from moe_core.errors import StudyError
-from moe_core.runs import AdapterSpec, HubModel, run_id
+from moe_core.runs import AdapterSpec, HubModel, base_files, read_row
 
 
-def build_adapted(spec: AdapterSpec, base_weights: Path | None, counts_V: Tensor) -> AdaptedModel:
-    """Adapters as they start, on their base. base_weights: of a base that is a model of ours."""
+def build_adapted(spec: AdapterSpec, files: Sequence[Path], counts_V: Tensor) -> AdaptedModel:
+    """Adapters as they start, on their base. files: of the base, its weights alone if it is ours.
+
+    Raises StudyError where the vocabulary does not fit the base.
+    """
     if isinstance(spec.base, HubModel):
         trained = spec.adapter.peft_type == "full"
-        return AdaptedModel(
-            hub_base(spec.base.name, spec.base.revision, trained), spec.adapter, counts_V, spec.seed
-        )
-    assert base_weights is not None
-    base = trained_base(spec.base.model, base_weights, counts_V)
-    return AdaptedModel(base, spec.adapter, counts_V, spec.seed)
+        base = hub_base(spec.base.name, spec.base.revision, trained)
+        if counts_V.numel() > base.vocab_size:
+            raise StudyError(
+                "experiments.perft.hub.name",
+                f"{spec.base.name!r} knows {base.vocab_size:,} tokens, of which none separates "
+                f"stories: with <|endoftext|> there are {counts_V.numel():,}",
+                "take a base whose vocabulary has it, or room for it",
+            )
+        return AdaptedModel(base, spec.adapter, counts_V, spec.seed)
+    own = trained_base(spec.base.model, files[0], counts_V)
+    return AdaptedModel(own, spec.adapter, counts_V, spec.seed)
 
 
 @torch.no_grad()
-def export_adapter(spec: AdapterSpec, results: Path, folder: Path) -> None:
+def export_adapter(run: str, results: Path, folder: Path) -> None:
     """Write the adapters of a finished run to a folder, laid out as peft has them.
 
-    Raises StudyError where the run has not finished, and for full fine-tuning.
+    Raises StudyError for what is no such run, and for full fine-tuning.
     """
-    weights = results / "runs" / run_id(spec) / "weights.safetensors"
-    if not weights.is_file():
-        raise StudyError(str(weights), "is not there", f"run `snakemake {weights}`")
-    hub = isinstance(spec.base, HubModel)
-    name = spec.base.name if isinstance(spec.base, HubModel) else spec.base.run
-    base = None if hub else results / "runs" / name / "weights.safetensors"
-    model = build_adapted(spec, base, open_corpus(results / "tokens" / spec.tokens).counts_V)
-    stored = load_file(weights)
+    made = results / "runs" / run
+    try:
+        summary = json.loads((made / "summary.json").read_text())
+    except OSError:
+        raise StudyError("run", f"{made} holds no finished run", "see `snakemake perft`") from None
+    spec = read_row(summary["spec"])
+    if not isinstance(spec, AdapterSpec) or summary["status"] != "finished":
+        why = "failed" if isinstance(spec, AdapterSpec) else "is a model, not adapters"
+        raise StudyError("run", f"{run} {why}")
+    counts_V = open_corpus(results / "tokens" / spec.tokens).counts_V
+    model = build_adapted(spec, base_files(spec.base, results), counts_V)
+    stored = load_file(made / "weights.safetensors")
     for key, tensor in model.stored_tensors().items():
         tensor.copy_(stored[key])
-    save_adapter(folder, model, name)
+    save_adapter(folder, model, spec.base.name if spec.base.kind == "hub" else spec.base.run)

@@ -149,7 +149,8 @@ class Arms:
     def matched(self) -> dict[Budget, list[AdapterSpec]]:
         """Rows of as many trainable, or active, parameters as one PERFT-R, which is among them."""
         like = self.config.experiments.perft.matched
-        if like is None or not self.scale.adapters.tuned:
+        methods = self.config.experiments.perft.methods
+        if like is None or "perft_r" not in methods or not self.scale.adapters.tuned:
             return {budget: [] for budget in BUDGETS}
         seeds = self.scale.adapters.seeds
         routed = RoutedAdapters(top_k=like.top_k, adapters=like.adapters)

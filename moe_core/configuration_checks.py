@@ -46,6 +46,7 @@ def check(config: dict[str, Any]) -> StudyConfig:
     _check_revisions(checked)
     _one_of("scale", checked.scale, checked.scales)
     _check_experiments(checked.experiments)
+    _check_telegrams(checked)
     for name, scale in checked.scales.items():
         _check_scale(f"scales.{name}", scale, checked.experiments)
     _check_dispatch(checked)
@@ -130,6 +131,16 @@ def _check_experiments(experiments: Experiments) -> None:
     _check_capacity(experiments.capacity)
 
 
+def _check_telegrams(config: StudyConfig) -> None:
+    own, theirs = config.experiments.perft.telegrams.seed, config.corpus.builtin.seed
+    if config.corpus.source == "builtin" and own == theirs:
+        raise StudyError(
+            "experiments.perft.telegrams.seed",
+            f"{own} is corpus.builtin.seed, so the base was trained on what is tested",
+            "take another",
+        )
+
+
 def _check_perft(perft: PerftConfig) -> None:
     key = "experiments.perft"
     _one_of(f"{key}.strategy", perft.strategy, registry.names())
@@ -148,6 +159,13 @@ def _check_perft(perft: PerftConfig) -> None:
                     f"strategy {perft.strategy!r}",
                     f"allowed: {least} to {most}",
                 )
+    if perft.base == "run" and not registry.declaration(perft.run.strategy)["causal"]:
+        raise StudyError(
+            f"{key}.run.strategy",
+            f"{perft.run.strategy!r} chooses in training by what a decoder cannot see, so adapters "
+            "would be trained on another model than they serve",
+            "take one that is causal: `python -m moe_core strategies`",
+        )
     in_steps = registry.declaration(perft.run.strategy)["sequential"]
     if in_steps and perft.base == "run" and "perft_e" in perft.methods:
         raise StudyError(
@@ -155,6 +173,18 @@ def _check_perft(perft: PerftConfig) -> None:
             f"{perft.run.strategy!r} routes several times a layer: perft_e has no expert to be in",
             f"take perft_e off {key}.methods",
         )
+    if (
+        perft.base == "hub"
+        and set(perft.lora_targets) & set(OWN_LINEAR)
+        and "lora" in perft.methods
+    ):
+        raise StudyError(
+            f"{key}.lora_targets",
+            f"{_list(perft.lora_targets)} are layers of this study's models",
+            "name linear layers of the base, such as q_proj and v_proj",
+        )
+    if perft.task == "commonsense" and not perft.commonsense.hub and not perft.commonsense.train:
+        raise StudyError(f"{key}.commonsense.train", "is empty", "give files, or a data set as hub")
     if perft.base == "run":
         for name in perft.lora_targets:
             _one_of(f"{key}.lora_targets", name, OWN_LINEAR)
@@ -249,6 +279,12 @@ def _check_adapters(key: str, scale: Scale, experiments: Experiments) -> None:
                 "experiments.learning_rate.seeds",
                 f"{seed} is one of {key}.seeds: rates would be tuned on the runs that they decide",
             )
+    if perft.task == "commonsense" and scale.training.balance_sequences:
+        raise StudyError(
+            f"{key.removesuffix('adapters')}training.balance_sequences",
+            "questions differ in length, and their load counts over the whole batch",
+            "set it to null, or experiments.perft.task: stories",
+        )
     if adapters.warmup_steps >= adapters.steps:
         raise StudyError(
             f"{key}.warmup_steps",

@@ -19,7 +19,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("moe_core", "workflow_scripts")
-DISTRIBUTIONS = ("matplotlib", "numpy", "pandas", "scipy", "snakemake", "tokenizers", "torch")
+DISTRIBUTIONS = (
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "scipy",
+    "snakemake",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
 
 
 def code_digest(*modules: str, root: Path = ROOT) -> str:

@@ -4,6 +4,7 @@ Apart from ``study``, so that a change to how a configuration is read leaves res
 Free of torch.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -105,6 +106,14 @@ def adapter_slug(adapter: AdapterConfig) -> str:
     count = f"n{many}k{top_k}" if top_k else f"n{many}" if many > 1 else ""
     rank = f"r{adapter.r}" if adapter.r else ""
     return "-".join(part for part in (adapter.peft_type, count, rank) if part)
+
+
+def base_files(base: TrainedBase | HubModel, results: Path) -> list[Path]:
+    """Files on this disk that a base is read from, none of one that is on the hub."""
+    if isinstance(base, TrainedBase):
+        return [results / "runs" / base.run / "weights.safetensors"]
+    folder = Path(base.name)
+    return sorted([*folder.glob("*.safetensors"), *folder.glob("config.json")])
 
 
 def read_row(row: dict[str, Any]) -> RunSpec | AdapterSpec:

@@ -37,7 +37,7 @@ use rule tokens as telegram_tokens with:
 rule questions:
     """Read questions of multiple choice and split them."""
     input:
-        files=commonsense_files,
+        files=question_files,
     output:
         train="results/data/questions/train.jsonl",
         valid="results/data/questions/valid.jsonl",
@@ -68,7 +68,7 @@ rule adapt:
         meta=tokens_meta,
         splits=tokens_splits,
         data=adapter_data,
-        base=base_weights,
+        base=base_of_adapters,
     output:
         metrics="results/runs/{run}/metrics.jsonl",
         summary="results/runs/{run}/summary.json",
@@ -87,7 +87,7 @@ rule adapt:
     threads: run_threads
     resources:
         runtime=24 * 60,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=adapter_memory,
         gpu=lambda wildcards: GPU * row_of(wildcards).world_size,
         on_devices=on_devices,
         checkpoint_seconds=str(study.config.execution.checkpoint_seconds),

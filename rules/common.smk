@@ -11,7 +11,7 @@ gc.set_threshold(100_000)
 os.environ.update(PYTHONPATH=str(workflow.basedir))
 sys.path.insert(0, str(workflow.basedir))
 
-from moe_core.adapters.config import LABELS
+from moe_core.adapters.labels import LABELS
 from moe_core.configuration import SWEEPS
 from moe_core.configuration_file import check_file
 from moe_core.corpus.sources import matching_files
@@ -19,7 +19,7 @@ from moe_core.corpus.splits import SPLITS
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
-from moe_core.runs import canonical
+from moe_core.runs import base_files, canonical
 from moe_core.study import (
     commonsense_spec,
     corpus_spec,
@@ -48,9 +48,19 @@ try:
         if study.corpus == "files"
         else []
     )
+    questions = study.config.experiments.perft.commonsense
+    asked = study.config.experiments.perft.task == "commonsense" and not questions.hub
+    question_files = [
+        str(path)
+        for part in ("train", "test")
+        if asked and getattr(questions, part)
+        for path in matching_files(
+            getattr(questions, part), f"experiments.perft.commonsense.{part}", ".json*"
+        )
+    ]
     # a missing file is told before any job
     tokenizer_files = [f for t in study.tokenizers.values() for f in local_tokenizer(t)]
-    for path in [*corpus_files, *tokenizer_files]:
+    for path in [*corpus_files, *question_files, *tokenizer_files]:
         if "{" in path:
             raise StudyError(path, "braces are wildcards to Snakemake", "rename it")
 except StudyError as error:
@@ -139,22 +149,16 @@ def adapter_data(wildcards):
     return [*splits, f"results/tokens/{spec.tokens}/tokenizer.json"]
 
 
-def base_weights(wildcards):
-    """Weights of the model of this study that is adapted, if it is one."""
+def base_of_adapters(wildcards):
+    """Files of the model that is adapted, if they are on this disk."""
     base = of_this_study(study.adapted, wildcards.run).base
-    if base.kind == "run":
-        return [f"results/runs/{base.run}/weights.safetensors"]
-    return []
+    return [str(path) for path in base_files(base, Path("results"))]
 
 
-def commonsense_files(wildcards):
-    """The questions that are read from files."""
-    read = study.config.experiments.perft.commonsense
-    files = [] if read.hub else [*read.train, *read.test]
-    if not files or study.config.experiments.perft.task != "commonsense":
-        return []
-    key = "experiments.perft.commonsense"
-    return [str(path) for path in matching_files(files, key, ".json*")]
+def adapter_memory(wildcards, attempt):
+    """Megabytes: more for a base of transformers."""
+    base = of_this_study(study.adapted, wildcards.run).base
+    return attempt * (4000 if base.kind == "run" else 32000)
 
 
 def on_devices(wildcards):

@@ -84,6 +84,33 @@ ADAPTERS = f"scales.{SCALE}.adapters"
         ),
         (put(f"{PERFT}.base", "hub"), f"{PERFT}.hub.revision", ["None", "40 hexadecimal"]),
         (
+            both(
+                put(f"{PERFT}.base", "hub"),
+                put(f"{PERFT}.hub", {"name": "allenai/OLMoE", "revision": "0123456789" * 4}),
+            ),
+            f"{PERFT}.lora_targets",
+            ["attention.qkv", "this study's models", "q_proj"],
+        ),
+        (
+            put(f"{PERFT}.run.strategy", "expert_choice"),
+            f"{PERFT}.run.strategy",
+            ["a decoder cannot see", "causal"],
+        ),
+        (put(f"{PERFT}.telegrams.seed", 0), f"{PERFT}.telegrams.seed", ["corpus.builtin.seed"]),
+        (
+            both(
+                put(f"{PERFT}.task", "commonsense"),
+                put(f"{PERFT}.commonsense", {"train": [], "test": [], "hub": None}),
+            ),
+            f"{PERFT}.commonsense.train",
+            ["is empty", "hub"],
+        ),
+        (
+            both(put(f"{PERFT}.task", "commonsense"), put(f"{TRAINING}.balance_sequences", 1)),
+            f"{TRAINING}.balance_sequences",
+            ["differ in length", "null"],
+        ),
+        (
             both(put(f"{PERFT}.base", "hub"), put(f"{PERFT}.hub.name", "no such/base/here")),
             f"{PERFT}.hub.name",
             ["no path here and no name on the hub"],

@@ -1,7 +1,8 @@
 """Train the adapters of one row: metrics by evaluation, a summary, nats by story, the adapters."""
 
 from argparse import Namespace
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -9,7 +10,7 @@ from tokenizers import Tokenizer
 from moe_core.adapted_run import build_adapted
 from moe_core.adapters.adapted import AdaptedModel
 from moe_core.adapters.choices import ChoiceTrainer, encode_questions, measure_choices
-from moe_core.corpus.batches import TokenCorpus, evaluation_windows, open_corpus
+from moe_core.corpus.batches import evaluation_windows, open_corpus
 from moe_core.corpus.questions import read_questions
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.splits import SPLITS
@@ -17,7 +18,7 @@ from moe_core.provenance import file_sha256
 from moe_core.runs import AdapterSpec, HubModel, run_id
 from moe_core.training.keeper import Keeper
 from moe_core.training.loop import Measuring, Trainer, measure
-from moe_core.training.ranks import Ranks
+from moe_core.training.ranks import ALONE, Ranks
 from moe_core.training.run import Examples, TrainedRun, complete
 from workflow_scripts.command import parser, path_argument, run
 from workflow_scripts.training_job import Job, run_job
@@ -25,33 +26,77 @@ from workflow_scripts.training_job import Job, run_job
 QUALITY = ("bits_per_byte", "accuracy")
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What adapters learn from and are measured on.
+
+    inputs: digests of its files. trainer: of a model, in so many micro-batches. read: how examples
+    are measured.
+    """
+
+    inputs: dict[str, str]
+    trainer: Callable[[AdaptedModel, int, Ranks], Trainer]
+    valid: Examples
+    test: Examples
+    read: Measuring
+
+
+def stories(spec: AdapterSpec, given: Namespace) -> Lesson:
+    """Stories of another style, measured as a language model is."""
+    data, training = open_corpus(given.data), spec.training
+    valid, test = (
+        evaluation_windows(data.splits[split], training.seq_len, limit, split)
+        for split, limit in (("valid", training.valid_tokens), ("test", training.test_tokens))
+    )
+
+    def trainer(model: AdaptedModel, parts: int, ranks: Ranks) -> Trainer:
+        tokens = data.splits["train"].tokens
+        return Trainer(model, tokens, training, spec.seed, spec.device, parts, ranks)
+
+    return Lesson(data.sha256, trainer, valid, test, measure)
+
+
+def commonsense(spec: AdapterSpec, given: Namespace) -> Lesson:
+    """Right answers of questions, measured by scored options."""
+    paths = {split: given.data / f"{split}.jsonl" for split in SPLITS}
+    tokenizer, training = given.tokens / "tokenizer.json", spec.training
+    known = Tokenizer.from_file(str(tokenizer))
+    separator = known.token_to_id(SEPARATOR)
+    train, valid, test = (
+        encode_questions(read_questions(path), known, separator, training.seq_len)
+        for path in paths.values()
+    )
+
+    def trainer(model: AdaptedModel, parts: int, ranks: Ranks) -> Trainer:
+        return ChoiceTrainer(model, train, training, spec.seed, spec.device, parts, ranks)
+
+    inputs = {name: file_sha256(path) for name, path in (paths | {"tokenizer": tokenizer}).items()}
+    return Lesson(inputs, trainer, valid.some(spec.valid_questions), test, measure_choices)
+
+
 def prepare(spec: AdapterSpec, given: Namespace) -> Job:
     """Adapters on their base, and what they are trained and measured on."""
     known = open_corpus(given.tokens)  # what the base was trained on
-    inputs: dict[str, str] = {}
-    if given.base:
-        inputs["base"] = file_sha256(given.base[0])
+    lesson = {"stories": stories, "commonsense": commonsense}[spec.task](spec, given)
+    base = {f"base/{path.name}": file_sha256(path) for path in given.base}
 
     def build() -> AdaptedModel:
-        return build_adapted(spec, given.base[0] if given.base else None, known.counts_V)
-
-    if spec.task == "stories":
-        data = open_corpus(given.data)
-        inputs |= data.sha256
-    else:
-        splits = {split: given.data / f"{split}.jsonl" for split in SPLITS}
-        inputs |= {split: file_sha256(path) for split, path in splits.items()}
+        return build_adapted(spec, given.base, known.counts_V)
 
     def train(keeper: Keeper, ranks: Ranks) -> TrainedRun:
-        if spec.task == "stories":
-            return on_stories(spec, build(), data, keeper, ranks)
-        return on_questions(spec, build(), splits, given.tokens / "tokenizer.json", keeper, ranks)
+        trainer = lesson.trainer(build(), keeper.parts, ranks)
+        trained = complete(run_id(spec), trainer, lesson.valid, lesson.test, keeper, lesson.read)
+        more: dict[str, float] = dict(trainer.model.parameter_counts())
+        if spec.adapter.peft_type == "full":  # the same for all methods of a seed: read it once
+            alone = lesson.read(lesson.trainer(build(), 1, ALONE), lesson.test).measures
+            more |= {f"{key}_base": alone[key] for key in QUALITY if key in alone}
+        return replace(trained, test=trained.test | more)
 
     own = [] if isinstance(spec.base, HubModel) else [spec.base.model.moe]
     return Job(
         run_id(spec),
         spec,
-        inputs,
+        {"known": known.sha256["train"]} | base | lesson.inputs,
         known.counts_V.numel(),
         build,
         [moe for moe in (*own, spec.adapter.routing) if moe],
@@ -59,62 +104,10 @@ def prepare(spec: AdapterSpec, given: Namespace) -> Job:
     )
 
 
-def on_stories(
-    spec: AdapterSpec, model: AdaptedModel, data: TokenCorpus, keeper: Keeper, ranks: Ranks
-) -> TrainedRun:
-    """Adapt to stories, and measure as a language model is measured."""
-    training = spec.training
-    valid, test = (
-        evaluation_windows(data.splits[split], training.seq_len, limit, split)
-        for split, limit in (("valid", training.valid_tokens), ("test", training.test_tokens))
-    )
-    tokens = data.splits["train"].tokens
-    trainer = Trainer(model, tokens, training, spec.seed, spec.device, keeper.parts, ranks)
-    return adapted(spec, trainer, valid, test, keeper, measure)
-
-
-def on_questions(
-    spec: AdapterSpec,
-    model: AdaptedModel,
-    splits: dict[str, Path],
-    tokenizer: Path,
-    keeper: Keeper,
-    ranks: Ranks,
-) -> TrainedRun:
-    """Adapt to the right answers of questions, and measure by scored options."""
-    known, training = Tokenizer.from_file(str(tokenizer)), spec.training
-    separator = known.token_to_id(SEPARATOR)
-    train, valid, test = (
-        encode_questions(read_questions(splits[name]), known, separator, training.seq_len)
-        for name in ("train", "valid", "test")
-    )
-    trainer = ChoiceTrainer(model, train, training, spec.seed, spec.device, keeper.parts, ranks)
-    few = valid.some(spec.valid_questions)
-    return adapted(spec, trainer, few, test, keeper, measure_choices)
-
-
-def adapted(
-    spec: AdapterSpec,
-    trainer: Trainer,
-    valid: Examples,
-    test: Examples,
-    keeper: Keeper,
-    read: Measuring,
-) -> TrainedRun:
-    """Train to the end; with the parameters that were trained, and what the base alone reads."""
-    before = {}
-    if spec.adapter.peft_type == "full":  # the same for all methods of a seed: read it once
-        measured = read(trainer, test).measures
-        before = {f"{key}_base": measured[key] for key in QUALITY if key in measured}
-    trained = complete(run_id(spec), trainer, valid, test, keeper, read)
-    counts = trainer.model.parameter_counts()
-    return replace(trained, test=trained.test | counts | before)
-
-
 def main() -> None:
     arguments = parser(__doc__)
     path_argument(arguments, "tokens", "data")
-    arguments.add_argument("--base", type=Path, nargs="*", required=True, help="weights, if ours")
+    arguments.add_argument("--base", type=Path, nargs="*", required=True, help="files on this disk")
     run_job("workflow_scripts.adapt", arguments, AdapterSpec.model_validate_json, prepare)
 
 

@@ -355,22 +355,18 @@ def adapter_numbers(arms: pd.DataFrame) -> Iterator[Number]:
     yield Number("perft/steps", int(arms.steps.iloc[0]), "count", "adapters")
     yield Number("perft/failed", failed if len(lost) else "", "text", "adapters")
     finished = arms[arms.bits_per_byte.notna()]
-    alone = (finished.bits_per_byte - finished.bits_per_byte_minus_base).dropna()
-    base = _finite(alone.iloc[0]) if len(alone) else None
+    base = _finite(arms.bits_per_byte_base.iloc[0])
     yield Number("perft/base", base, "bits_per_byte", "adapters")
     adapters = finished[finished.strategy.ne("full")].sort_values("bits_per_byte")
-    for name, row in (("best", adapters.iloc[0]), ("worst", adapters.iloc[-1])):
-        yield Number(f"perft/{name}/label", arm_name(row), "text", "adapters", runs=row.runs)
-        ends = [_finite(row[f"bits_per_byte_{end}"]) for end in ("low", "high")]
-        yield Number(
-            f"perft/{name}/bits",
-            float(row.bits_per_byte),
-            "bits_per_byte",
-            "adapters",
-            *ends,
-            int(row.n),
-            row.runs,
-        )
+    for name, place in (("best", 0), ("worst", -1)):
+        row = adapters.iloc[place] if len(adapters) else None
+        label = "none" if row is None else arm_name(row)
+        ids = None if row is None else row.runs
+        keys = [f"bits_per_byte{end}" for end in ("", "_low", "_high")]
+        bits, low, high = (None if row is None else _finite(row[key]) for key in keys)
+        n = 0 if row is None else int(row.n)
+        yield Number(f"perft/{name}/label", label, "text", "adapters", runs=ids)
+        yield Number(f"perft/{name}/bits", bits, "bits_per_byte", "adapters", low, high, n, ids)
     full = finished[finished.strategy.eq("full")]
     bits = _finite(full.bits_per_byte.iloc[0]) if len(full) else None
     yield Number("perft/full/bits", bits, "bits_per_byte", "adapters")

@@ -1,4 +1,8 @@
-"""One row an arm of adapters: means over paired seeds with 95 % intervals, less the base alone."""
+"""One row an arm of adapters: means over paired seeds with 95 % intervals, less the base alone.
+
+Intervals of bits and accuracy are two-level, over seeds and what is tested on; of the others over
+seeds alone.
+"""
 
 import numpy as np
 import pandas as pd
@@ -47,15 +51,17 @@ def arm_row(name: str, arm: pd.DataFrame, base: pd.Series, stories: Stories) -> 
     finished = arm[arm.status.eq("finished")]
     row = {"cell": name, **arm[IDENTITY].iloc[0].to_dict(), "n": len(finished)}
     row |= {"n_failed": len(arm) - len(finished), "failures": by_seed(arm)}
-    row |= {"runs": " ".join(arm.run)}
+    row |= {"runs": " ".join(arm.run), "bits_per_byte_base": base.mean()}
     if finished.empty:
         return row
     quality = bits_per_byte(stories.nats(finished.run), stories.bytes(finished.run))
     row |= columns("bits_per_byte", quality) | {"bits_per_byte_detectable": detectable(quality)}
     row |= finished[PARAMETERS].iloc[0].to_dict()
     row["trainable_share_active"] = row["params_trainable_active"] / row["params_base_active"]
-    gaps = finished.set_index("seed").bits_per_byte - base
-    row |= columns("bits_per_byte_minus_base", mean_interval(gaps.dropna()))
+    gaps = (finished.set_index("seed").bits_per_byte - base).dropna()
+    row["bits_per_byte_minus_base_n"] = len(gaps)
+    if len(gaps):
+        row |= columns("bits_per_byte_minus_base", mean_interval(gaps))
     if "correct" in stories.table(finished.run.iloc[0]):
         row |= accuracy(stories.nats(finished.run, "correct"))
         row["chance_accuracy"] = finished.chance_accuracy.iloc[0]
@@ -77,7 +83,12 @@ def main() -> None:
         arm_row(str(name), arm, read.bits_per_byte_base, stories)
         for name, arm in table.groupby("cell", sort=False)
     ]
-    write_atomic(given.out, pd.DataFrame(rows).to_csv(index=False))
+    arms = pd.DataFrame(rows)
+    means = ["bits_per_byte", "bits_per_byte_minus_base", "accuracy", *OVER_SEEDS]
+    expected = [f"{key}{end}" for key in means for end in ("", "_low", "_high")]
+    expected += [*PARAMETERS, "trainable_share_active", "chance_accuracy"]
+    arms = arms.reindex(columns=list(dict.fromkeys([*arms, *expected])))
+    write_atomic(given.out, arms.to_csv(index=False))
 
 
 if __name__ == "__main__":

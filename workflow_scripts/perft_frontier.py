@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from moe_core.adapters.config import LABELS
+from moe_core.adapters.labels import LABELS
 from moe_core.figures.style import (
     MARKERS,
     PAGE_INCHES,
@@ -82,9 +82,8 @@ def main() -> None:
         xlabel="trained parameters that a token uses, as a share of the base's",
         ylabel=WAYS[arms.task.iloc[0]],
     )
-    gain = arms.bits_per_byte - arms.bits_per_byte_minus_base
-    if gain.notna().any():
-        base = gain.dropna().iloc[0]
+    if arms.bits_per_byte_base.notna().any():
+        base = arms.bits_per_byte_base.iloc[0]
         axes.annotate(
             f"base alone: {base:.3f}",
             (1, 1.01),

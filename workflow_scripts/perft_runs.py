@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from moe_core import failures
-from moe_core.adapters.config import LABELS
+from moe_core.adapters.labels import LABELS
 from moe_core.provenance import write_atomic
 from moe_core.runs import AdapterSpec, cell_name
 from workflow_scripts.command import parser, path_argument, run

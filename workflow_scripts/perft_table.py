@@ -59,7 +59,7 @@ def main() -> None:
     lines = []
     for _, own in arms.groupby("strategy", sort=False):
         lines += [*([r"\midrule"] if lines else []), *(line(arm) for _, arm in own.iterrows())]
-    base = (arms.bits_per_byte - arms.bits_per_byte_minus_base).dropna()
+    base = arms.bits_per_byte_base.dropna()
     alone = f" The base alone reads {typeset(base.iloc[0], 'bits_per_byte')}." if len(base) else ""
     hole = r" $\ddagger$ Seeds of this arm failed." if arms.n_failed.any() else ""
     chance = ""

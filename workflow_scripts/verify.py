@@ -17,7 +17,7 @@ from moe_core.errors import StudyError
 from moe_core.lineage import read_json, read_manifest
 from moe_core.provenance import canonical_json, code_digest, data_digest, file_sha256
 from moe_core.routing import registry
-from moe_core.runs import AdapterSpec, RunSpec, read_row
+from moe_core.runs import AdapterSpec, RunSpec, base_files, read_row
 from workflow_scripts.command import parser, path_argument, run
 
 UNLISTED = ("logs", "benchmarks", "reference")  # folders of results that hold no outputs
@@ -57,18 +57,20 @@ def present_code(spec: dict) -> str | None:
         return None
 
 
-def inputs_sha256(spec: dict, manifest: dict) -> dict[str, str | None] | None:
-    """Digests of what a run reads, as the manifest has them."""
+def inputs_sha256(spec: dict, manifest: dict, results: Path) -> dict[str, str | None] | None:
+    """Digests of what a run reads, as the manifest has them; of a base from elsewhere as it is."""
     row, files = read_row(spec), manifest["files_sha256"]
-    if isinstance(row, RunSpec):
-        return manifest["tokens_sha256"].get(row.tokens)
+    known = manifest["tokens_sha256"].get(row.tokens)
+    if isinstance(row, RunSpec) or known is None:
+        return known
+    read = {"known": known["train"]}
+    for path in base_files(row.base, results):
+        read[f"base/{path.name}"] = files.get(str(path)) or file_sha256(path)
     if row.task == "stories":
-        read = dict(manifest["tokens_sha256"].get(row.data, {}))
-    else:
-        read = {split: files.get(f"results/data/{row.data}/{split}.jsonl") for split in SPLITS}
-    if row.base.kind == "run":
-        read["base"] = files.get(f"results/runs/{row.base.run}/weights.safetensors")
-    return read
+        return read | manifest["tokens_sha256"].get(row.data, {})
+    paths = {split: results / f"data/{row.data}/{split}.jsonl" for split in SPLITS}
+    paths["tokenizer"] = results / f"tokens/{row.tokens}/tokenizer.json"
+    return read | {name: files.get(str(path)) for name, path in paths.items()}
 
 
 def wrong_tokens(manifest: dict) -> Iterator[str]:
@@ -80,15 +82,15 @@ def wrong_tokens(manifest: dict) -> Iterator[str]:
                 yield f"tokens: {name} is not what its meta.json says"
 
 
-def wrong_run(name: str, manifest: dict, summary: dict) -> Iterator[str]:
+def wrong_run(name: str, manifest: dict, summary: dict, results: Path) -> Iterator[str]:
     """A line for each way in which a run's summary contradicts other records, or the code now."""
     record, spec = manifest["runs"][name], summary["spec"]
     digest = data_digest(spec)
     if record["spec"] != digest or not name.endswith(digest[:10]):
         yield f"run {name}: its summary is of another row of the table"
-    if summary["tokens_sha256"] != inputs_sha256(spec, manifest):
-        data = spec.get("data", spec["tokens"])
-        yield f"run {name}: trained on other tokens than results/tokens/{data}"
+    if summary["tokens_sha256"] != inputs_sha256(spec, manifest, results):
+        read = "what it reads" if "adapter" in spec else f"results/tokens/{spec['tokens']}"
+        yield f"run {name}: trained on other tokens than {read}"
     if record["code"] != summary["code"]:
         yield f"run {name}: manifest and summary name different code"
     if present_code(spec) != summary["code"]:
@@ -121,9 +123,8 @@ def train_again(folder: Path, results: Path, scratch: Path) -> None:
     command += ["--tokens", str(results / "tokens" / row.tokens), "--folder", str(scratch)]
     if isinstance(row, AdapterSpec):
         kind = "tokens" if row.task == "stories" else "data"
-        command += ["--data", str(results / kind / row.data), "--base"]
-        if row.base.kind == "run":
-            command.append(str(results / "runs" / row.base.run / "weights.safetensors"))
+        command += ["--data", str(results / kind / row.data)]
+        command += ["--base", *map(str, base_files(row.base, results))]
     done = subprocess.run([sys.executable, *command])
     if done.returncode:
         raise StudyError("verify", f"training {folder.name} anew failed", "its error is above")
@@ -192,7 +193,7 @@ def main() -> None:
     for run_name in runs:
         summary = results / "runs" / run_name / "summary.json"
         if str(summary) not in damaged:
-            faults += wrong_run(run_name, manifest, read_json(summary))
+            faults += wrong_run(run_name, manifest, read_json(summary), results)
     numbers = results / "report/numbers.json"
     if str(numbers) not in damaged:
         faults += wrong_sources(manifest, read_json(numbers))

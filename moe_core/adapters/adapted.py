@@ -59,7 +59,9 @@ class AdaptedModel(LanguageModel):
 
     @property
     def routing(self) -> MoEConfig | None:
-        """Of the adapters' own routers."""
+        """Of the adapters' own routers; of the base's, if they are trained."""
+        if self.config.peft_type == "full":
+            return next(iter(self.base.all_routing()), None)
         return self.config.routing
 
     def all_routing(self) -> list[MoEConfig]:
@@ -74,8 +76,12 @@ class AdaptedModel(LanguageModel):
         """The adapters, by module of the base; of full fine-tuning the base."""
         if self.config.peft_type == "full":
             model: Any = self.base.model
-            own = getattr(model, "stored_tensors", model.state_dict)
-            return dict(own())
+            if hasattr(model, "stored_tensors"):
+                return dict(model.stored_tensors())
+            tensors: dict[int, tuple[str, Tensor]] = {}
+            for name, tensor in model.state_dict().items():  # a tied head once
+                tensors.setdefault(tensor.data_ptr(), (name, tensor))
+            return dict(tensors.values())
         return {
             f"{module}.{name}": tensor
             for module, adapter in self._by_name().items()
@@ -201,10 +207,12 @@ def added_by_base(bank: LoraBank, x_TD: Tensor, routing: Routing | None) -> Tens
 
 @torch.no_grad()
 def initialise_routers(layer: MoELayer, seed: int, name: str) -> None:
-    """Matrices from N(0, 1/fan_in), as those of the bench's models; vectors 1."""
+    """As those of the bench's models: N(0, 1/fan_in), no noise at first, vectors 1."""
     for own, parameter in layer.named_parameters():
         if "router" in own:
             drawn = torch.randn(parameter.shape, generator=stream(seed, "init", name, own))
             parameter.copy_(drawn * parameter.shape[-1] ** -0.5)
             if parameter.dim() == 1:
                 parameter.fill_(1.0)
+            elif "noise_router" in own:
+                parameter.zero_()

@@ -9,17 +9,8 @@ from moe_core.strict import Strict
 
 Method = Literal["perft_r", "perft_e", "perft_d", "perft_s", "lora", "full"]
 Task = Literal["stories", "commonsense"]
-PERFT: tuple[Method, ...] = ("perft_r", "perft_e", "perft_d", "perft_s")
 # parameters of LoRA of rank 1 on a linear layer of our blocks, in multiples of D
 OWN_LINEAR = {"attention.qkv": 4, "attention.out": 2}
-LABELS: dict[Method, str] = {
-    "perft_r": "PERFT-R",
-    "perft_e": "PERFT-E",
-    "perft_d": "PERFT-D",
-    "perft_s": "PERFT-S",
-    "lora": "LoRA on attention",
-    "full": "full fine-tuning",
-}
 
 
 class AdapterConfig(Strict):

@@ -21,7 +21,7 @@ class MergedMap(nn.Module):
 
     def forward(self, x_TD: Tensor, _: Routing | None) -> Tensor:
         """Added to the layer's output."""
-        return F.linear(x_TD, self.weight)
+        return F.linear(x_TD.to(self.weight.dtype), self.weight)
 
 
 class MergedMaps(nn.Module):
@@ -38,7 +38,7 @@ class MergedMaps(nn.Module):
         for expert, weight_DD in enumerate(self.weight_EDD):
             chosen_A = routing.kept_A & (routing.expert_A == expert)
             token_A, weight_A = routing.token_A[chosen_A], routing.weight_A[chosen_A]
-            added_AD = weight_A[:, None] * F.linear(x_TD[token_A], weight_DD)
+            added_AD = weight_A[:, None] * F.linear(x_TD[token_A].to(weight_DD.dtype), weight_DD)
             y_TD = y_TD.index_add(0, token_A, added_AD.to(y_TD))
         return y_TD
 

@@ -11,7 +11,7 @@ from pydantic import (
     PositiveInt,
 )
 
-from moe_core.adapters.config import LABELS
+from moe_core.adapters.labels import LABELS
 from moe_core.configuration import SweepName
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from moe_core.adapters.config import LABELS
+from moe_core.adapters.labels import LABELS
 from moe_core.claims.arms import Arm, Measure
 from moe_core.failures import brief, by_seed
 

@@ -13,7 +13,7 @@ from moe_core.corpus.splits import SPLITS, split_of
 from moe_core.corpus.whole_files import whole_files
 from moe_core.errors import StudyError
 
-KEY = "commonsense"  # what errors call the configuration
+KEY = "experiments.perft.commonsense"
 FORMAT = re.compile(r"\bAnswer format: (\S+)$")
 
 
@@ -164,7 +164,7 @@ def write_questions(
                 raise StudyError(
                     KEY,
                     f"the {split} split has no question ({sum(counts.values())} in all)",
-                    f"give more questions, or raise {KEY}.valid_fraction and {KEY}.test_fraction",
+                    "give more questions, or raise corpus.valid_fraction and corpus.test_fraction",
                 )
     return Written(counts, repeated, held_out)
 

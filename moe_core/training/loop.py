@@ -361,7 +361,9 @@ def measure_modes(trainer: Trainer, read_in: Callable[[Mode, Draws], Reading]) -
         frozen = trainer.model.all_routing()  # under adapters that have no routers of their own
         drops = any(moe.drop_policy != "none" for moe in frozen)
         limited = read(TRAINING) if drops else causal
-        routing = asdict(limited.routing) if limited.routing else {}
+        routing: dict[str, Any] = asdict(limited.routing) if limited.routing else {}
+        if not frozen:  # a base whose routers are none of ours has no capacity to drop at
+            routing |= {key: None for key in ("drop_rate", "token_drop_rate") if key in routing}
         return Measured(asdict(causal.quality) | routing, causal, causal, limited)
     own_rule = strategy.decode is not None
     drops = moe.drop_policy != "none" and not strategy.steers_k

@@ -9,7 +9,7 @@ import torch
 
 from moe_core.adapters.adapted import AdaptedModel
 from moe_core.adapters.base import OwnBase
-from moe_core.adapters.config import LABELS
+from moe_core.adapters.labels import LABELS
 from moe_core.arms import BUDGETS
 from moe_core.model.transformer import Transformer
 from moe_core.runs import AdapterSpec, TrainedBase, canonical, cell_name, read_row, run_id
@@ -99,8 +99,9 @@ def test_another_task_is_other_rows_on_the_same_bases() -> None:
 def test_a_base_of_transformers_needs_no_run_of_ours() -> None:
     commit = "0123456789" * 4
     hub: dict[str, Any] = {"name": "allenai/OLMoE-1B-7B-0924", "revision": commit}
+    targets = put("experiments.perft.lora_targets", ["q_proj", "v_proj"])
     edits = both(put("experiments.perft.base", "hub"), put("experiments.perft.hub", hub))
-    study = load_study(changed(edits))
+    study = load_study(changed(both(edits, targets)))
     assert {spec.base.kind for spec in study.adapted.values()} == {"hub"}
     (tokens,) = {spec.tokens for spec in study.adapted.values()}
     assert study.tokenizers[tokens].pretrained.name == hub["name"]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moe_core.corpus.questions import (
+    KEY,
     Question,
     file_questions,
     hub_questions,
@@ -118,7 +119,7 @@ def test_malformed_rows(write: Write, bad: Any, words: str) -> None:
     with pytest.raises(StudyError) as error:
         list(file_questions([path]))
     message = str(error.value)
-    assert message.startswith(f"commonsense: {path}, line 2: ")
+    assert message.startswith(f"{KEY}: {path}, line 2: ")
     assert words in message
     assert "\n" not in message
     if not isinstance(bad, str):
@@ -136,12 +137,12 @@ def test_malformed_rows(write: Write, bad: Any, words: str) -> None:
         ("a.jsonl", b"[\n{}]", r"line 1: not JSON; .*\.json"),
         ("a.jsonl", b"\xff\xfe", "not UTF-8"),
         ("a.jsonl", b"\x1f\x8b\x08", "gzip archive"),
-        ("a.json", b"PAR1\x15", r"set commonsense\.hub\.name"),
+        ("a.json", b"PAR1\x15", r"set experiments\.perft\.commonsense\.hub\.name"),
     ],
 )
 def test_files_that_hold_no_rows(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(StudyError, match=f"^commonsense: .*{words}"):
+    with pytest.raises(StudyError, match=f"^{KEY}: .*{words}"):
         list(file_questions([tmp_path / name]))
 
 
@@ -195,7 +196,7 @@ def test_hub(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     folder = write("hub/train.jsonl", [row("a"), row("b", "answer2")]).parent
     found = list(hub_questions(str(folder), "main", "train"))
     assert [(q.id, q.answer) for q in found] == [("train/1", 0), ("train/2", 1)]
-    with pytest.raises(StudyError, match=r"^commonsense\.hub\.name: cannot read"):
+    with pytest.raises(StudyError, match=rf"^{KEY}\.hub\.name: cannot read"):
         list(hub_questions(str(folder), "main", "validation"))
     write("hub/train.jsonl", [row("a"), row("b", "b")])
     with pytest.raises(StudyError, match="split train, row 2: answer 'b'"):
