@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterable
+from types import UnionType
 from typing import Any
 
 from pydantic import ValidationError
@@ -449,4 +450,6 @@ def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
             here = here.model_fields[str(part)].annotation
         else:
             here = here.__args__[-1]  # dict[str, Scale] -> Scale
+        if isinstance(here, UnionType):  # Hub | None -> Hub
+            here = here.__args__[0]
     return list(here.model_fields)

@@ -12,8 +12,8 @@ from moe_core.claims.evidence import Evidence, UntestableError
 from moe_core.claims.rules import Concordant, leaves
 from moe_core.claims.schema import load_claims
 from moe_core.routing import registry
-from moe_core.runs import RunSpec, cell_name, dense_width
-from moe_core.study import load_study
+from moe_core.runs import AdapterSpec, RunSpec, cell_name, dense_width
+from moe_core.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -39,6 +39,22 @@ def columns(run: str, spec: RunSpec) -> dict[str, object]:
     }
 
 
+def adapter_columns(run: str, spec: AdapterSpec, study: Study) -> dict[str, object]:
+    """What the table of adapters says of a run before it is trained."""
+    adapter = spec.adapter
+    return {
+        "cell": cell_name(spec),
+        "run": run,
+        "strategy": adapter.peft_type,
+        "rank": adapter.r,
+        "num_adapters": adapter.num_adapters,
+        "top_k": adapter.routing.top_k if adapter.routing else None,
+        **{f"matched_{budget}": run in runs for budget, runs in study.matched.items()},
+        "seed": spec.seed,
+        "status": "finished",
+    }
+
+
 @pytest.fixture(scope="module", params=CONFIG["scales"])
 def planned(request) -> Evidence:
     """Summaries of the runs of a scale, all audited.
@@ -50,12 +66,18 @@ def planned(request) -> Evidence:
     scale = config["scales"][request.param]
     if scale["smoke"]:
         scale["sweep"]["max_strategies"] = None
+        scale["adapters"] |= {"most": None, "tuned": True}
     study = load_study(config)
     audited = {"cell": "", "declared": True, "passed": True, "not_audited": None}
     return Evidence(
         {
             name: pd.DataFrame([columns(run, study.runs[run]) for run in runs])
             for name, runs in study.experiments.items()
+        }
+        | {
+            "perft": pd.DataFrame(
+                [adapter_columns(run, study.adapted[run], study) for run in study.perft]
+            )
         },
         {},
         pd.DataFrame([{"strategy": name} | audited for name in registry.names()]),
@@ -73,14 +95,13 @@ def test_what_awaits_an_experiment():
         **dict.fromkeys(["C09"], "memory by capacity factor"),
         **dict.fromkeys(["C11"], "speed by choices and experts"),
         **dict.fromkeys(["C23", "C24", "C25"], "analysis"),
-        **dict.fromkeys(["C27", "C29"], "adapters"),
         **dict.fromkeys(["C36", "C37"], "vision"),
         **dict.fromkeys(["C39", "C40", "C42"], "kernels"),
     }
 
 
 def test_experiments_are_those_of_the_study():
-    assert {*load_study(CONFIG).experiments} == {*EXPERIMENTS}
+    assert {*load_study(CONFIG).experiments, "perft"} == {*EXPERIMENTS}
 
 
 @pytest.mark.parametrize("name", JUDGED)
