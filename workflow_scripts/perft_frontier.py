@@ -77,7 +77,8 @@ def main() -> None:
         Line2D([], [], ls="", marker="o", color="0.5", ms=point_area(r) ** 0.5, label=f"rank {r}")
         for r in shown
     ]
-    axes.set_xscale("log")
+    if arms.trainable_share_active.notna().any():
+        axes.set_xscale("log")
     axes.set(
         xlabel="trained parameters that a token uses, as a share of the base's",
         ylabel=WAYS[arms.task.iloc[0]],

@@ -101,7 +101,8 @@ def wrong_run(name: str, manifest: dict, summary: dict, results: Path) -> Iterat
 def wrong_sources(manifest: dict, numbers: dict) -> Iterator[str]:
     """A line for each file that the report's numbers were read from before it changed."""
     for source in numbers["sources"].values():
-        if manifest["files_sha256"].get(source["path"]) != source["sha256"]:
+        made = manifest["files_sha256"].get(source["path"])  # or stored with the code
+        if (made or file_sha256(source["path"])) != source["sha256"]:
             yield f"numbers: read from another {source['path']}"
 
 

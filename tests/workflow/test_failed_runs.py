@@ -141,7 +141,7 @@ def test_claims_on_failed_runs_say_so(holed):
 
 def test_the_report_lists_them(holed, failed, study):
     tex = holed.read("results/report/failures_table.tex")
-    assert f"Of the {len(study.runs)} runs of the study {len(failed)} failed" in tex
+    assert f"Of the {len(study.all_runs)} runs of the study {len(failed)} failed" in tex
     for run in failed:
         assert run.replace("_", r"\_") in tex
     assert r"12 of 30 & divergence: loss 6.1 nats, above 1.5 x its least \& 100 \%" in tex
@@ -152,13 +152,13 @@ def test_the_report_lists_them(holed, failed, study):
 
 def test_without_failures_the_report_says_none(finished, study):
     tex = finished.read("results/report/failures_table.tex")
-    assert tex == f"None of the {len(study.runs)} runs of the study failed.\n"
+    assert tex == f"None of the {len(study.all_runs)} runs of the study failed.\n"
     assert "ddagger" not in finished.read("results/report/unified_table.tex")
 
 
 def test_a_study_whose_every_run_failed_has_its_tables_and_figures(finished, study, tmp_path):
     workspace = Workspace(shutil.copytree(finished.folder, tmp_path / "repository"))
-    for run in study.runs:
+    for run in study.all_runs:
         fail(workspace, run)
     done = workspace.snakemake("--cores", "2", "report_inputs")
     assert done.returncode == 0, done.stdout[-4000:]
