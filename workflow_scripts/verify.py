@@ -20,6 +20,7 @@ from moe_core.routing import registry
 from moe_core.runs import AdapterSpec, RunSpec, base_files, read_row
 from workflow_scripts.command import parser, path_argument, run
 
+ROOT = Path(__file__).resolve().parents[1]
 UNLISTED = ("logs", "benchmarks", "reference")  # folders of results that hold no outputs
 TOLERANCE = 0.01  # bits per byte on another machine: the smallest effect of interest
 
@@ -101,8 +102,11 @@ def wrong_run(name: str, manifest: dict, summary: dict, results: Path) -> Iterat
 def wrong_sources(manifest: dict, numbers: dict) -> Iterator[str]:
     """A line for each file that the report's numbers were read from before it changed."""
     for source in numbers["sources"].values():
-        made = manifest["files_sha256"].get(source["path"])  # or stored with the code
-        if (made or file_sha256(source["path"])) != source["sha256"]:
+        stored = ROOT / source["path"]  # of a measurement that is kept with the code
+        digest = manifest["files_sha256"].get(source["path"])
+        if digest is None and stored.is_file():
+            digest = file_sha256(stored)
+        if digest != source["sha256"]:
             yield f"numbers: read from another {source['path']}"
 
 
