@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 ARGS ?=
+ALONE := tests/workflow tests/cluster tests/training/test_process.py
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: report watch reference verify test check audit mutants fix env dev tex lock docs clean help
@@ -24,8 +25,9 @@ test: dev ## Lint, types and tests
 	@envs/install.sh tex || true
 	@envs/install.sh slurm || true
 	$(MAKE) --no-print-directory check
-	OMP_NUM_THREADS=1 pytest -n auto --ignore tests/workflow --ignore tests/cluster
-	pytest tests/workflow tests/cluster
+	@# side by side, but for what uses all cores or measures them
+	OMP_NUM_THREADS=1 pytest -n auto $(addprefix --ignore=,$(ALONE))
+	pytest $(ALONE)
 
 check: dev ## Lint and types alone
 	ruff check .
