@@ -220,9 +220,7 @@ class Arms:
         chosen = self.config.experiments.perft
         routing = None
         if routed:
-            usual = self.model(chosen.strategy, num_experts=count, top_k=routed.top_k).moe
-            assert usual is not None
-            routing = usual.model_copy(update={"shared_hidden": 0})
+            routing = self.model(chosen.strategy, num_experts=count, top_k=routed.top_k).moe
         return AdapterConfig(
             peft_type=method,
             r=rank,

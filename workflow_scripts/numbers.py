@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from moe_core.adapters.labels import how_many
 from moe_core.failures import brief
 from moe_core.provenance import file_sha256, write_atomic
 from moe_core.routing.slots import random_drop_law, slots_per_expert
@@ -335,9 +336,8 @@ TASKS = {
 
 def arm_name(arm: pd.Series) -> str:
     """A method with its adapters and rank."""
-    many = f"{arm.top_k:.0f} of {arm.num_adapters}" if pd.notna(arm.top_k) else ""
-    many = many or (f"{arm.num_adapters}" if arm.num_adapters > 1 else "")
     rank = f"rank {arm['rank']}" if arm["rank"] else ""
+    many = how_many(arm.strategy, arm.num_adapters, arm.top_k)
     setting = ", ".join(part for part in (many, rank) if part)
     return f"{arm.label} ({setting})" if setting else str(arm.label)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from moe_core.adapters.labels import LABELS
+from moe_core.adapters.labels import LABELS, how_many
 from moe_core.figures.style import (
     MARKERS,
     PAGE_INCHES,
@@ -23,9 +23,8 @@ COLORS = dict(zip(LABELS, sns.color_palette("colorblind"), strict=False))
 
 def family(arm: pd.Series) -> str:
     """What a line joins: a method with its number of adapters; ranks differ along it."""
-    if arm.strategy == "perft_r":
-        return f"{arm.label}, {arm.top_k:.0f} of {arm.num_adapters}"
-    return f"{arm.label}, {arm.num_adapters}" if arm.num_adapters > 1 else arm.label
+    many = how_many(arm.strategy, arm.num_adapters, arm.top_k)
+    return f"{arm.label}, {many}" if many else arm.label
 
 
 def point_area(rank: float) -> float:

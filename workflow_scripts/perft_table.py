@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from moe_core.adapters.labels import how_many
 from moe_core.figures.typeset import escape, table, typeset
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
@@ -19,9 +20,8 @@ def setting(arm: pd.Series) -> str:
     """How many adapters, and of what rank."""
     if arm.strategy == "full":
         return "--"
-    count = f"{arm.top_k:.0f} of {arm.num_adapters}" if arm.strategy == "perft_r" else ""
-    count = count or (f"{arm.num_adapters:.0f}" if arm.num_adapters > 1 else "")
-    return f"{count + ', ' if count else ''}$r = {arm['rank']:.0f}$"
+    many = how_many(arm.strategy, arm.num_adapters, arm.top_k)
+    return f"{many + ', ' if many else ''}$r = {arm['rank']:.0f}$"
 
 
 def budgets(arm: pd.Series) -> str:
