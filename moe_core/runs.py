@@ -11,7 +11,7 @@ from pydantic import Field
 
 from moe_core.adapters.config import AdapterConfig, Task
 from moe_core.dispatch.kinds import Backend
-from moe_core.model.config import TransformerConfig
+from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.provenance import canonical_json, data_digest
 from moe_core.routing import registry
 from moe_core.strict import Strict
@@ -33,6 +33,10 @@ class RunSpec(JobSpec):
     """All that the training of a language model needs, besides the tokens."""
 
     model: TransformerConfig
+
+    def all_routing(self) -> list[MoEConfig]:
+        """How every routed layer routes."""
+        return [self.model.moe] if self.model.moe else []
 
 
 class TrainedBase(Strict):
@@ -63,6 +67,11 @@ class AdapterSpec(JobSpec):
     valid_questions: int
     base: TrainedBase | HubModel = Field(discriminator="kind")
     adapter: AdapterConfig
+
+    def all_routing(self) -> list[MoEConfig]:
+        """How every routed layer routes, where that is a strategy of the bench."""
+        own = self.base.model.moe if isinstance(self.base, TrainedBase) else None
+        return [moe for moe in (own, self.adapter.routing) if moe]
 
 
 class ShapeSpec(Strict):

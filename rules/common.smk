@@ -135,9 +135,7 @@ def run_code(wildcards):
 def adapter_code(wildcards):
     """Digest of the code that adapters depend on."""
     spec = of_this_study(study.adapted, wildcards.run)
-    own = [spec.base.model.moe] if spec.base.kind == "run" else []
-    routed = [moe.strategy for moe in [*own, spec.adapter.routing] if moe]
-    return script_code("adapt", *sorted({*routed}))
+    return script_code("adapt", *sorted({moe.strategy for moe in spec.all_routing()}))
 
 
 def adapter_data(wildcards):

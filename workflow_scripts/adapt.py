@@ -15,7 +15,7 @@ from moe_core.corpus.questions import read_questions
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.splits import SPLITS
 from moe_core.provenance import file_sha256
-from moe_core.runs import AdapterSpec, HubModel, run_id
+from moe_core.runs import AdapterSpec, run_id
 from moe_core.training.keeper import Keeper
 from moe_core.training.loop import Measuring, Trainer, measure
 from moe_core.training.ranks import ALONE, Ranks
@@ -92,14 +92,13 @@ def prepare(spec: AdapterSpec, given: Namespace) -> Job:
             more |= {f"{key}_base": alone[key] for key in QUALITY if key in alone}
         return replace(trained, test=trained.test | more)
 
-    own = [] if isinstance(spec.base, HubModel) else [spec.base.model.moe]
     return Job(
         run_id(spec),
         spec,
         {"known": known.sha256["train"]} | base | lesson.inputs,
         known.counts_V.numel(),
         build,
-        [moe for moe in (*own, spec.adapter.routing) if moe],
+        spec.all_routing(),
         train,
     )
 

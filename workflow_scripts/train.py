@@ -26,7 +26,7 @@ def prepare(spec: RunSpec, given: Namespace) -> Job:
         corpus.sha256,
         corpus.counts_V.numel(),
         lambda: build(model, corpus.counts_V, spec.seed),
-        [model.moe] if model.moe else [],
+        spec.all_routing(),
         train,
     )
 

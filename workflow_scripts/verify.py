@@ -46,13 +46,9 @@ def extra_files(results: Path, listed: set[str]) -> Iterator[str]:
 def present_code(spec: dict) -> str | None:
     """Digest of the code that would train a run now; None if a strategy is gone."""
     row = read_row(spec)
-    if isinstance(row, RunSpec):
-        script, moes = "train", [row.model.moe]
-    else:
-        own = [row.base.model.moe] if row.base.kind == "run" else []
-        script, moes = "adapt", [*own, row.adapter.routing]
+    script = "train" if isinstance(row, RunSpec) else "adapt"
     try:
-        modules = {registry.module_name(moe.strategy) for moe in moes if moe}
+        modules = {registry.module_name(moe.strategy) for moe in row.all_routing()}
         return code_digest(f"workflow_scripts.{script}", *modules)
     except (KeyError, ValueError):
         return None
