@@ -101,11 +101,17 @@ def _heap_is_kept(megabytes: int = 32) -> bool:
     return min(faults) < (megabytes << 20) / PAGE / 10
 
 
-def _waiting_threads(threads: int, seconds: float = 0.005) -> str:
-    """What the other threads do after a parallel operation."""
+def _waiting_threads(threads: int, naps: int = 10, seconds: float = 0.005) -> str:
+    """What the other threads do after a parallel operation.
+
+    In many short naps: on a busy machine a thread that spins gets a core in some of them only.
+    """
     if threads == 1:
         return "alone"
-    torch.ones(1 << 20).add_(1)
-    before = time.process_time()
-    time.sleep(seconds)
-    return "spinning" if time.process_time() - before > seconds / 2 else "asleep"
+    used = 0.0
+    for _ in range(naps):
+        torch.ones(1 << 20).add_(1)
+        before = time.process_time()
+        time.sleep(seconds)
+        used += time.process_time() - before
+    return "spinning" if used > 0.1 * naps * seconds else "asleep"
