@@ -10,7 +10,8 @@ import numpy as np
 
 from moe_core.model.config import TransformerConfig
 from moe_core.model.flops import Cost, cost
-from moe_core.runs import RunSpec, ShapeSpec, dense_width
+from moe_core.runs import AdapterSpec, HubModel, RunSpec, ShapeSpec, dense_width
+from moe_core.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,36 @@ def run_flops(run: RunSpec, vocab_size: int) -> float:
     A pass is a forward, a third of a step; a routed model is read by a decoder's rule and by that
     of training.
     """
-    training = run.training
-    evaluations = -(-training.steps // training.evaluate_every)
-    read = evaluations * training.valid_tokens + training.test_tokens
     passes = 2 if run.model.moe else 1
-    tokens = training.steps * training.batch_size * training.seq_len + passes * read / 3
-    return tokens * model_cost(run.model, vocab_size, training.seq_len).train_flops_per_token
+    tokens = trained_tokens(run.training) + passes * read_tokens(run.training) / 3
+    return tokens * model_cost(run.model, vocab_size, run.training.seq_len).train_flops_per_token
+
+
+def adapter_flops(run: AdapterSpec, vocab_size: int) -> float | None:
+    """FLOPs of training adapters, those of the adapters left out; None where the base is unknown.
+
+    A frozen base is read, and takes gradients of its inputs alone: two thirds of a step. Questions
+    to be tested on are not in the row, and cost all jobs of a study the same.
+    """
+    if isinstance(run.base, HubModel):
+        return None
+    training = run.training
+    step = 1.0 if run.adapter.peft_type == "full" else 2 / 3
+    tokens = step * trained_tokens(training)
+    if run.task == "stories":
+        tokens += 2 * read_tokens(training) / 3
+    return tokens * model_cost(run.base.model, vocab_size, training.seq_len).train_flops_per_token
+
+
+def trained_tokens(training: TrainingConfig) -> int:
+    """Tokens of all steps."""
+    return training.steps * training.batch_size * training.seq_len
+
+
+def read_tokens(training: TrainingConfig) -> int:
+    """Tokens of all evaluations and the test, read once."""
+    evaluations = -(-training.steps // training.evaluate_every)
+    return evaluations * training.valid_tokens + training.test_tokens
 
 
 def shape_flops(shape: ShapeSpec, vocab_size: int) -> float:

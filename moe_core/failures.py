@@ -1,9 +1,10 @@
 """Runs that failed, in words: what tables, figures and verdicts say in the place of a measure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # a training job asks for reasons, and need not wait for pandas
+    import pandas as pd
 
 
 def reason(summary: Mapping[str, Any]) -> str | None:
@@ -19,7 +20,7 @@ def brief(text: str) -> str:
     return text.partition(": ")[0]
 
 
-def by_seed(runs: pd.DataFrame) -> str:
+def by_seed(runs: "pd.DataFrame") -> str:
     """``seed 3: divergence at step 840; …`` of those rows of a summary that failed."""
     failed = runs[runs.status.eq("failed")]
     return "; ".join(

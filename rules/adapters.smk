@@ -69,6 +69,7 @@ rule adapt:
         splits=tokens_splits,
         data=adapter_data,
         base=base_of_adapters,
+        base_summary=summary_of_base,
     output:
         metrics="results/runs/{run}/metrics.jsonl",
         summary="results/runs/{run}/summary.json",

@@ -153,6 +153,12 @@ def base_of_adapters(wildcards):
     return [str(path) for path in base_files(base, Path("results"))]
 
 
+def summary_of_base(wildcards):
+    """What became of the training of the model that is adapted, if it is one of this study."""
+    base = of_this_study(study.adapted, wildcards.run).base
+    return f"results/runs/{base.run}/summary.json" if base.kind == "run" else []
+
+
 def adapter_memory(wildcards, attempt):
     """Megabytes: more for a base of transformers."""
     base = of_this_study(study.adapted, wildcards.run).base

@@ -8,9 +8,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from moe_core.costs import fit, model_cost, run_flops, shape_flops, weighted_median
+from moe_core.costs import (
+    adapter_flops,
+    fit,
+    model_cost,
+    run_flops,
+    shape_flops,
+    weighted_median,
+)
 from moe_core.model.flops import cost
-from moe_core.runs import shape_of
+from moe_core.runs import HubModel, shape_of
 from moe_core.schedule import Task, makespan
 from moe_core.study import load_study
 from tests.configurations import DEFAULT
@@ -90,6 +97,20 @@ def test_flops_of_a_run_are_those_of_its_tokens():
     )
 
 
+def test_flops_of_adapters_are_of_a_base_that_is_frozen_or_is_not():
+    study = load_study(DEFAULT)
+    of = {spec.adapter.peft_type: spec for spec in study.adapted.values()}
+    frozen, full = of["perft_s"], of["full"]
+    training = full.training
+    each = model_cost(full.base.model, 64, training.seq_len).train_flops_per_token
+    steps = training.steps * training.batch_size * training.seq_len
+    assert adapter_flops(full, 64) - adapter_flops(frozen, 64) == pytest.approx(each * steps / 3)
+    asked = full.model_copy(update={"task": "commonsense"})
+    assert adapter_flops(asked, 64) == pytest.approx(each * steps)
+    hub = HubModel(kind="hub", name="allenai/OLMoE-1B-7B-0924", revision=None)
+    assert adapter_flops(full.model_copy(update={"base": hub}), 64) is None
+
+
 @st.composite
 def plans(draw):
     """Tasks, each after some of those before it, and what they share."""
@@ -124,30 +145,38 @@ def test_jobs_wait_for_cores_gpus_and_each_other():
         makespan([Task(1, 1, 0, (1,)), Task(1, 1, 0, (0,))], 2, None)
 
 
-def left_behind(folder: Path, name: str, run, seconds: float, **more: object) -> None:
+def left_behind(
+    folder: Path, name: str, run, seconds: float, rule: str = "train", **more: object
+) -> None:
     """What a training job and its benchmark leave, as far as costs read it."""
     (folder / f"results/runs/{name}/state").mkdir(parents=True)
-    (folder / "results/benchmarks/train").mkdir(parents=True, exist_ok=True)
+    (folder / f"results/benchmarks/{rule}").mkdir(parents=True, exist_ok=True)
     summary = {"spec": run.model_dump(mode="json"), "status": "finished"} | more
     (folder / f"results/runs/{name}/summary.json").write_text(json.dumps(summary))
     (folder / f"results/runs/{name}/weights.safetensors").write_bytes(bytes(10**6))
-    (folder / f"results/benchmarks/train/{name}.jsonl").write_text(json.dumps({"s": seconds}))
+    (folder / f"results/benchmarks/{rule}/{name}.jsonl").write_text(json.dumps({"s": seconds}))
+
+
+def rule_files(rule: str) -> dict[str, dict]:
+    """What Snakemake says of the files of a rule that trains."""
+    outputs = ["results/runs/{run}/summary.json", "results/runs/{run}/weights.safetensors"]
+    benchmark = f"results/benchmarks/{rule}/{{run}}.jsonl"
+    return {rule: {"benchmark": benchmark, "output": outputs, "threads": None}}
+
+
+def tokens_meta(folder: Path, tokens: str) -> None:
+    """A vocabulary of 64."""
+    meta = folder / f"results/tokens/{tokens}/meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text('{"vocab_size": 64}')
 
 
 def test_jobs_that_did_all_their_work_are_measured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = next(iter(load_study(DEFAULT).runs.values()))
-    meta = tmp_path / f"results/tokens/{run.tokens}/meta.json"
-    meta.parent.mkdir(parents=True)
-    meta.write_text('{"vocab_size": 64}')
-    outputs = ["results/runs/{run}/summary.json", "results/runs/{run}/weights.safetensors"]
-    rules = {
-        "train": {
-            "benchmark": "results/benchmarks/train/{run}.jsonl",
-            "output": outputs,
-            "threads": None,
-        }
-    }
+    tokens_meta(tmp_path, run.tokens)
+    rules = rule_files("train")
+    outputs = rules["train"]["output"]
     left_behind(tmp_path, "whole", run, 30.0)
     left_behind(tmp_path, "half", run, 1.0, status="failed")
     for name, steps in (("resumed", [0, 20]), ("anew", [0, 20, 0])):
@@ -166,6 +195,20 @@ def test_jobs_that_did_all_their_work_are_measured(tmp_path, monkeypatch):
     size = 10**6 + (tmp_path / outputs[0].format(run="whole")).stat().st_size
     weights = 4 * model_cost(run.model, 64, run.training.seq_len).params_total
     assert table.mean_output_bytes == pytest.approx(size - weights)
+
+
+def test_adapters_are_sized_but_on_a_base_that_nothing_is_known_of(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = next(iter(load_study(DEFAULT).adapted.values()))
+    tokens_meta(tmp_path, spec.tokens)
+    left_behind(tmp_path, "own", spec, 30.0, "adapt")
+    table = costs(measured(rule_files("adapt"))).iloc[0]
+    assert table.most_flops == pytest.approx(adapter_flops(spec, 64) / spec.threads)
+    hub = HubModel(kind="hub", name="allenai/OLMoE-1B-7B-0924", revision=None)
+    left_behind(tmp_path, "hub", spec.model_copy(update={"base": hub}), 10.0, "adapt")
+    both = costs(measured(rule_files("adapt"))).iloc[0]
+    assert (both.jobs, both.mean_s) == (2, 20.0)
+    assert np.isnan(both.most_flops)
 
 
 def test_an_estimate_stands_beside_the_jobs_that_ran_since(tmp_path):

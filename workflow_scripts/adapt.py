@@ -1,5 +1,6 @@
 """Train the adapters of one row: metrics by evaluation, a summary, nats by story, the adapters."""
 
+import json
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from moe_core import failures
 from moe_core.adapted_run import build_adapted
 from moe_core.adapters.adapted import AdaptedModel
 from moe_core.adapters.choices import ChoiceTrainer, encode_questions, measure_choices
@@ -15,7 +17,8 @@ from moe_core.corpus.questions import read_questions
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.splits import SPLITS
 from moe_core.provenance import file_sha256
-from moe_core.runs import AdapterSpec, run_id
+from moe_core.runs import AdapterSpec, TrainedBase, run_id
+from moe_core.training.health import SickRun
 from moe_core.training.keeper import Keeper
 from moe_core.training.loop import Measuring, Trainer, measure
 from moe_core.training.ranks import ALONE, Ranks
@@ -74,6 +77,14 @@ def commonsense(spec: AdapterSpec, given: Namespace) -> Lesson:
     return Lesson(inputs, trainer, valid.some(spec.valid_questions), test, measure_choices)
 
 
+def check_base(spec: AdapterSpec, given: Namespace) -> None:
+    """Raises SickRun if the training of the base failed: what is added to it tells nothing."""
+    if isinstance(spec.base, TrainedBase):
+        summary = json.loads(given.base[0].with_name("summary.json").read_text())
+        if why := failures.reason(summary):
+            raise SickRun(0, "failed base", f"{spec.base.run}: {why}")
+
+
 def prepare(spec: AdapterSpec, given: Namespace) -> Job:
     """Adapters on their base, and what they are trained and measured on."""
     known = open_corpus(given.tokens)  # what the base was trained on
@@ -84,6 +95,7 @@ def prepare(spec: AdapterSpec, given: Namespace) -> Job:
         return build_adapted(spec, given.base, known.counts_V)
 
     def train(keeper: Keeper, ranks: Ranks) -> TrainedRun:
+        check_base(spec, given)
         trainer = lesson.trainer(build(), keeper.parts, ranks)
         trained = complete(run_id(spec), trainer, lesson.valid, lesson.test, keeper, lesson.read)
         more: dict[str, float] = dict(trainer.model.parameter_counts())

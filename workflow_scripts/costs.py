@@ -9,14 +9,18 @@ import pandas as pd
 from pydantic import ValidationError
 from snakemake.io import apply_wildcards, glob_wildcards
 
-from moe_core.costs import fit, model_cost, run_flops, shape_flops
+from moe_core.costs import adapter_flops, fit, model_cost, run_flops, shape_flops
 from moe_core.provenance import write_atomic
-from moe_core.runs import RunSpec, ShapeSpec
+from moe_core.runs import AdapterSpec, JobSpec, RunSpec, ShapeSpec
 from moe_core.training.history import History
 from workflow_scripts.command import parser, path_argument, run
 
 # rules whose jobs differ in size: what reads their row, and counts its FLOPs
-SIZED = {"train": (RunSpec, run_flops), "throughput": (ShapeSpec, shape_flops)}
+SIZED = {
+    "train": (RunSpec, run_flops),
+    "adapt": (AdapterSpec, adapter_flops),
+    "throughput": (ShapeSpec, shape_flops),
+}
 # of a vocabulary that is not made yet: those of ASCII, and of gpt-neo
 USUAL_VOCABULARY = {"char": 128, "pretrained": 50257}
 WEIGHT_BYTES = 4  # float32
@@ -41,10 +45,11 @@ def vocabulary(tokens: str) -> int | None:
     return json.loads(meta.read_text())["vocab_size"] if meta.is_file() else None
 
 
-def work(rule: str, spec: RunSpec | ShapeSpec, threads: int, vocab_size: int) -> float:
-    """FLOPs of a job of a sized rule, of one of its CPU threads or GPUs."""
-    gpus = spec.world_size if isinstance(spec, RunSpec) else 1
-    return SIZED[rule][1](spec, vocab_size) / (threads if spec.device == "cpu" else gpus)
+def work(rule: str, spec: JobSpec | ShapeSpec, threads: int, vocab_size: int) -> float | None:
+    """FLOPs of a job of a sized rule, of one of its CPU threads or GPUs; None if unknown."""
+    gpus = spec.world_size if isinstance(spec, JobSpec) else 1
+    flops = SIZED[rule][1](spec, vocab_size)
+    return flops and flops / (threads if spec.device == "cpu" else gpus)
 
 
 def matches(pattern: str) -> Iterator[dict[str, str]]:
@@ -101,7 +106,7 @@ def measured_size(rule: str, outputs: list[Path]) -> dict | None:
         return None
     threads = (
         spec.threads * spec.world_size
-        if isinstance(spec, RunSpec)
+        if isinstance(spec, JobSpec)
         else result["process"]["threads"]
     )
     return {
@@ -119,8 +124,8 @@ def resumed(folder: Path) -> bool:
     return bool(starts) and starts[-1] > 0
 
 
-def weight_bytes(rule: str, spec: RunSpec | ShapeSpec, vocab_size: int) -> int:
-    """Bytes of the weights that a job stores."""
+def weight_bytes(rule: str, spec: JobSpec | ShapeSpec, vocab_size: int) -> int:
+    """Bytes of the weights of the model that a job trains."""
     if not isinstance(spec, RunSpec):
         return 0
     counted = model_cost(spec.model, vocab_size, spec.training.seq_len)
@@ -144,7 +149,7 @@ def costs(jobs: pd.DataFrame) -> pd.DataFrame:
             "mean_s": own.seconds.mean(),
             "mean_output_bytes": own.bytes.mean(),
         }
-        if rule in SIZED:
+        if own.flops.notna().all():
             line = fit(own.flops.to_list(), own.seconds.to_list())
             row |= {"startup_s": line.startup_s, "flops_per_s": line.flops_per_s}
             row["most_flops"] = own.flops.max()

@@ -60,8 +60,9 @@ def estimates(jobs: list[Job], table: pd.DataFrame, study: Study) -> list[dict]:
             if spec:
                 symbols = vocabulary(spec.tokens) or usual_vocabulary(study, spec.tokens)
                 flops = work(job.rule, spec, job.threads, symbols)
-                seconds = Line(row["startup_s"], row["flops_per_s"]).seconds(flops)
-                stretch = flops / row["most_flops"]
+                if flops and pd.notna(row["most_flops"]):
+                    seconds = Line(row["startup_s"], row["flops_per_s"]).seconds(flops)
+                    stretch = flops / row["most_flops"]
                 size += weight_bytes(job.rule, spec, symbols)
         found.append({"seconds": seconds, "bytes": size, "stretch": stretch})
     return found

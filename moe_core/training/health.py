@@ -7,7 +7,12 @@ from moe_core.errors import StudyError
 from moe_core.training.config import HealthConfig
 
 Cause = Literal[
-    "non-finite gradient", "divergence", "exploded router", "dead expert", "out of memory"
+    "non-finite gradient",
+    "divergence",
+    "exploded router",
+    "dead expert",
+    "out of memory",
+    "failed base",
 ]
 
 

@@ -1,6 +1,7 @@
 """The command that trains adapters, as a job runs it."""
 
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 
+from moe_core import failures
 from moe_core.adapted_run import export_adapter
 from moe_core.corpus.batches import open_corpus
 from moe_core.errors import StudyError
@@ -46,6 +48,7 @@ def base(tokens: Path) -> Path:
     folder.mkdir(parents=True)
     model = build(spec.base.model, open_corpus(tokens).counts_V, seed=0)
     save_file(model.stored_tensors(), folder / "weights.safetensors")
+    (folder / "summary.json").write_text(json.dumps({"status": "finished", "failure": None}))
     return folder / "weights.safetensors"
 
 
@@ -112,3 +115,19 @@ def test_questions_are_learned_and_the_base_is_read_beside(
     assert test["loss"] == pytest.approx(items.nats.mean())
     assert test["bits_per_byte"] < test["bits_per_byte_base"]
     assert test["params_trainable"] == test["params_base"]
+
+
+def test_adapters_of_a_base_that_failed_fail_with_it(
+    base: Path, tokens: Path, tmp_path: Path
+) -> None:
+    sick = shutil.copytree(base.parent, tmp_path / base.parent.name)
+    failure = {"step": 12, "cause": "divergence", "detail": "loss 6.1 nats"}
+    (sick / "summary.json").write_text(json.dumps({"status": "failed", "failure": failure}))
+    process = start(spec_of("perft_s"), sick / base.name, tokens, tokens, tmp_path / "run")
+    status, said = ended(process)
+    assert status == 0, said
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert summary["test"] is None
+    assert failures.reason(summary) == (
+        f"failed base at step 0: {sick.name}: divergence at step 12: loss 6.1 nats"
+    )
