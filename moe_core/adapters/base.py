@@ -123,8 +123,9 @@ class OwnBase(Base):
 class HubBase(Base):
     """A causal language model of transformers, such as OLMoE, Mixtral or Qwen MoE.
 
-    Its routed layers are the modules that hold ``gate`` and ``experts``, the latter called with
-    hidden states (T, D), chosen experts (T, K) and their weights (T, K), as since transformers 5.
+    Its routed layers are the modules that hold ``gate`` and ``experts``. Since transformers 5 a
+    gate gives logits (T, E) first, and then experts are called with hidden states (T, D), chosen
+    experts (T, K) and their weights (T, K).
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -133,8 +134,11 @@ class HubBase(Base):
         self.model, self.vocab_size, self.dim = model, config.vocab_size, config.hidden_size
         self.given: Pass | None = None
         self.decided: list[RoutedLayer] = []
+        self.logits_TE: Tensor | None = None  # of the layer that is at work
         for layer in self.moe_layers().values():
-            experts: Any = layer.experts
+            experts, gate = layer.experts, layer.gate
+            assert isinstance(experts, nn.Module) and isinstance(gate, nn.Module)
+            self.hooks.append(gate.register_forward_hook(self._weighed))
             watch = partial(self._decided, self.experts_of(layer))
             self.hooks.append(experts.register_forward_pre_hook(watch))
 
@@ -163,8 +167,12 @@ class HubBase(Base):
         add = partial(_add_to_experts, addition, self.experts_of(layer))
         self.hooks.append(experts.register_forward_hook(add))
 
+    def _weighed(self, _: nn.Module, given: tuple[Any, ...], out: tuple[Tensor, ...]) -> None:
+        """Keep the logits of a layer, to be read and not trained."""
+        self.logits_TE = out[0].detach()
+
     def _decided(self, num_experts: int, _: nn.Module, given: tuple[Any, ...]) -> None:
-        """Record what a layer chose; its logits are not handed to its experts."""
+        """Record what a layer chose."""
         if self.given is None:
             return  # somebody calls the model itself
         _, expert_TK, weight_TK = given
@@ -176,7 +184,7 @@ class HubBase(Base):
             self.given.sequence,
         )
         context = RouteContext(id_T, position_T, sequence, num_experts, top_k, capacity=tokens)
-        self.decided.append(RoutedLayer(routing, None, context, sequence))
+        self.decided.append(RoutedLayer(routing, self.logits_TE, context, sequence))
 
 
 # Hooks: of partial functions a deep copy of a model makes its own, of closures it would not.
