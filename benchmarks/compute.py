@@ -193,10 +193,10 @@ def memory_of(given: argparse.Namespace) -> int:
     return peak_extra_bytes(forward_backward(module, shape), module.zero_grad, given.device)
 
 
-def random_routing(tokens: int, experts: int, top_k: int, turn: int, dtype: torch.dtype) -> Routing:
-    logits_TE = torch.randn(tokens, experts, generator=torch.Generator().manual_seed(turn))
-    chosen_TK, expert_TK = logits_TE.topk(top_k, dim=-1)
-    return from_token_choice(expert_TK, chosen_TK.softmax(-1).to(dtype), experts)
+def random_routing(x_TD: Tensor, experts: int, top_k: int, turn: int) -> Routing:
+    logits_TE = torch.randn(len(x_TD), experts, generator=torch.Generator().manual_seed(turn))
+    chosen_TK, expert_TK = logits_TE.to(x_TD.device).topk(top_k, dim=-1)
+    return from_token_choice(expert_TK, chosen_TK.softmax(-1).to(x_TD.dtype), experts)
 
 
 def packing(given: argparse.Namespace) -> Iterator[Row]:
@@ -209,7 +209,7 @@ def packing(given: argparse.Namespace) -> Iterator[Row]:
             x_TD = torch.randn(tokens, dim).to(given.device, dtype)
             functions: dict[str, Callable[[], object]] = {"memcpy": lambda: target.copy_(large)}
             for top_k in (1, 2, 4):
-                routings = [random_routing(tokens, experts, top_k, i, dtype) for i in range(INPUTS)]
+                routings = [random_routing(x_TD, experts, top_k, i) for i in range(INPUTS)]
                 functions |= pack_and_combine(f"ours {top_k}", x_TD, routings)
                 functions |= transformers_way(f"transformers {top_k}", x_TD, routings)
             with torch.no_grad():

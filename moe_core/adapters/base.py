@@ -137,7 +137,8 @@ class HubBase(Base):
         self.logits_TE: Tensor | None = None  # of the layer that is at work
         for layer in self.moe_layers().values():
             experts, gate = layer.experts, layer.gate
-            assert isinstance(experts, nn.Module) and isinstance(gate, nn.Module)
+            assert isinstance(experts, nn.Module)
+            assert isinstance(gate, nn.Module)
             self.hooks.append(gate.register_forward_hook(self._weighed))
             watch = partial(self._decided, self.experts_of(layer))
             self.hooks.append(experts.register_forward_pre_hook(watch))

@@ -191,10 +191,12 @@ def test_decisions_are_of_the_routers_that_are_trained(method: str, name: str) -
 def test_logits_of_a_base_are_those_it_chose_by(name: str) -> None:
     _, decisions = adapted("perft_e", name)(ids())
     for decided in decisions:
-        assert decided.logits_TE is not None and not decided.logits_TE.isnan().any()
+        assert decided.logits_TE is not None
+        assert not decided.logits_TE.isnan().any()
         chosen_TE = decided.routing.dense_TE() > 0
         best_TK = decided.logits_TE.topk(2).indices
-        assert (chosen_TE.gather(1, best_TK)).all() and chosen_TE.sum() == best_TK.numel()
+        assert (chosen_TE.gather(1, best_TK)).all()
+        assert chosen_TE.sum() == best_TK.numel()
 
 
 @pytest.mark.parametrize("top_k", [1, 2])

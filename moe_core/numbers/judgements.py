@@ -1,0 +1,40 @@
+"""Numbers of what was judged: claims and audits."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from moe_core.numbers.number import Number, finite, words
+
+
+def claim_numbers(ledger: pd.DataFrame) -> Iterator[Number]:
+    """The verdict of each claim, and how many have which."""
+    for _, row in ledger.iterrows():
+        yield Number(f"claims/{row.id}", row.verdict.lower(), "text", "ledger")
+    for verdict in ("supported", "equivalent", "refuted", "inconclusive", "not testable", "awaits"):
+        count = int(ledger.verdict.str.lower().eq(verdict).sum())
+        yield Number(f"claims/count/{verdict.replace(' ', '_')}", count, "count", "ledger")
+    yield Number("claims/count/all", len(ledger), "count", "ledger")
+    judged = int((~ledger.verdict.isin(["AWAITS", "NOT TESTABLE"])).sum())
+    yield Number("claims/count/judged", judged, "count", "ledger")
+    changed = ledger[ledger.changed.astype(bool)].id
+    yield Number("claims/changed", words(changed), "text", "ledger")
+
+
+def audit_numbers(audits: pd.DataFrame) -> Iterator[Number]:
+    """How much was audited, and what the audits found."""
+    audits = audits[audits.not_audited.isna()]
+    invariances = audits[audits.audit == "suffix"]
+    yield Number("audits/strategies", audits.strategy.nunique(), "count", "audits")
+    yield Number("audits/trials", finite(invariances.trials.min()), "count", "audits")
+    declared = audits[audits.declared]
+    yield Number("audits/declared", len(declared), "count", "audits")
+    yield Number("audits/breaches", int((~declared.passed).sum()), "count", "audits")
+    yield Number(
+        "audits/failed_as_declared",
+        int((~audits[~audits.declared].passed).sum()),
+        "count",
+        "audits",
+    )
+    passing = declared[declared.audit.eq("suffix")]
+    yield Number("audits/high", finite(passing.high.max()), "share_fine", "audits")
