@@ -125,6 +125,11 @@ def base_files(base: TrainedBase | HubModel, results: Path) -> list[Path]:
     return sorted([*folder.glob("*.safetensors"), *folder.glob("config.json")])
 
 
+def data_folder(row: AdapterSpec, results: Path) -> Path:
+    """Where the splits are that adapters learn from and are tested on."""
+    return results / {"stories": "tokens", "commonsense": "data"}[row.task] / row.data
+
+
 def read_row(row: dict[str, Any]) -> RunSpec | AdapterSpec:
     """A row of the table of runs."""
     kind = AdapterSpec if "adapter" in row else RunSpec

@@ -19,7 +19,7 @@ from moe_core.corpus.splits import SPLITS
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
-from moe_core.runs import base_files, canonical
+from moe_core.runs import base_files, canonical, data_folder
 from moe_core.study import (
     commonsense_spec,
     corpus_spec,
@@ -141,9 +141,10 @@ def adapter_code(wildcards):
 def adapter_data(wildcards):
     """What adapters are trained and tested on, its splits first."""
     spec = of_this_study(study.adapted, wildcards.run)
+    folder = data_folder(spec, Path("results"))
     if spec.task == "stories":
-        return [f"results/tokens/{spec.data}/{n}" for n in (*SPLIT_FILES, "meta.json")]
-    splits = [f"results/data/{spec.data}/{n}.jsonl" for n in SPLITS]
+        return [f"{folder}/{name}" for name in (*SPLIT_FILES, "meta.json")]
+    splits = [f"{folder}/{name}.jsonl" for name in SPLITS]
     return [*splits, f"results/tokens/{spec.tokens}/tokenizer.json"]
 
 

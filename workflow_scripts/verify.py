@@ -17,7 +17,7 @@ from moe_core.errors import StudyError
 from moe_core.lineage import read_json, read_manifest
 from moe_core.provenance import canonical_json, code_digest, data_digest, file_sha256
 from moe_core.routing import registry
-from moe_core.runs import AdapterSpec, RunSpec, base_files, read_row
+from moe_core.runs import AdapterSpec, RunSpec, base_files, data_folder, read_row
 from workflow_scripts.command import parser, path_argument, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +65,7 @@ def inputs_sha256(spec: dict, manifest: dict, results: Path) -> dict[str, str | 
         read[f"base/{path.name}"] = files.get(str(path)) or file_sha256(path)
     if row.task == "stories":
         return read | manifest["tokens_sha256"].get(row.data, {})
-    paths = {split: results / f"data/{row.data}/{split}.jsonl" for split in SPLITS}
+    paths = {split: data_folder(row, results) / f"{split}.jsonl" for split in SPLITS}
     paths["tokenizer"] = results / f"tokens/{row.tokens}/tokenizer.json"
     return read | {name: files.get(str(path)) for name, path in paths.items()}
 
@@ -123,8 +123,7 @@ def train_again(folder: Path, results: Path, scratch: Path) -> None:
     command += ["--code", summary["code"], "--checkpoint-seconds", "inf"]
     command += ["--tokens", str(results / "tokens" / row.tokens), "--folder", str(scratch)]
     if isinstance(row, AdapterSpec):
-        kind = "tokens" if row.task == "stories" else "data"
-        command += ["--data", str(results / kind / row.data)]
+        command += ["--data", str(data_folder(row, results))]
         command += ["--base", *map(str, base_files(row.base, results))]
     done = subprocess.run([sys.executable, *command])
     if done.returncode:
