@@ -56,4 +56,4 @@ def export_adapter(run: str, results: Path, folder: Path) -> None:
     stored = load_file(made / "weights.safetensors")
     for key, tensor in model.stored_tensors().items():
         tensor.copy_(stored[key])
-    save_adapter(folder, model, spec.base.name if spec.base.kind == "hub" else spec.base.run)
+    save_adapter(folder, model, spec.base.name)

@@ -66,13 +66,6 @@ def check_perft(perft: PerftConfig) -> None:
     if perft.base == "run":
         for name in perft.lora_targets:
             one_of(f"{key}.lora_targets", name, OWN_LINEAR)
-    factors = perft.learning_rate_factors
-    if 1.0 not in factors or not min(factors) < 1.0 < max(factors):
-        raise StudyError(
-            f"{key}.learning_rate_factors",
-            f"{factors} cannot show that the chosen rate is no edge",
-            "give 1.0 with a smaller and a larger factor",
-        )
 
 
 def check_adapters(key: str, scale: Scale, experiments: Experiments) -> None:

@@ -117,13 +117,16 @@ def _check_experiments(experiments: Experiments) -> None:
             one_of(f"experiments.{name}.strategies", strategy, registry.names())
     _check_unified(experiments.unified)
     _check_balance(experiments.balance)
-    factors = experiments.learning_rate.factors
-    if 1.0 not in factors or not min(factors) < 1.0 < max(factors):
-        raise StudyError(
-            "experiments.learning_rate.factors",
-            f"{factors} cannot show that the chosen rate is no edge",
-            "give 1.0 with a smaller and a larger factor",
-        )
+    for key, factors in (
+        ("learning_rate.factors", experiments.learning_rate.factors),
+        ("perft.learning_rate_factors", experiments.perft.learning_rate_factors),
+    ):
+        if 1.0 not in factors or not min(factors) < 1.0 < max(factors):
+            raise StudyError(
+                f"experiments.{key}",
+                f"{factors} cannot show that the chosen rate is no edge",
+                "give 1.0 with a smaller and a larger factor",
+            )
     check_perft(experiments.perft)
     _check_capacity(experiments.capacity)
 

@@ -46,6 +46,11 @@ class TrainedBase(Strict):
     run: str
     model: TransformerConfig
 
+    @property
+    def name(self) -> str:
+        """What it is known by, as a model of the hub is by its name."""
+        return self.run
+
 
 class HubModel(Strict):
     """A mixture of experts of transformers, by hub name or path."""

@@ -54,7 +54,7 @@ def run_row(summary: dict, matched: dict[str, list[str]]) -> dict[str, object]:
         "adapter_strategy": adapter.routing.strategy if adapter.routing else None,
         **{f"matched_{budget}": name in runs for budget, runs in matched.items()},
         "task": spec.task,
-        "base": spec.base.run if spec.base.kind == "run" else spec.base.name,
+        "base": spec.base.name,
         "learning_rate": spec.training.learning_rate,
         "steps": spec.training.steps,
         "seed": spec.seed,

@@ -43,13 +43,17 @@ def extra_files(results: Path, listed: set[str]) -> Iterator[str]:
             yield f"not in the manifest: {path}"
 
 
+def script_of(row: RunSpec | AdapterSpec) -> str:
+    """The module whose command trains a row."""
+    return f"workflow_scripts.{'train' if isinstance(row, RunSpec) else 'adapt'}"
+
+
 def present_code(spec: dict) -> str | None:
     """Digest of the code that would train a run now; None if a strategy is gone."""
     row = read_row(spec)
-    script = "train" if isinstance(row, RunSpec) else "adapt"
     try:
         modules = {registry.module_name(moe.strategy) for moe in row.all_routing()}
-        return code_digest(f"workflow_scripts.{script}", *modules)
+        return code_digest(script_of(row), *modules)
     except (KeyError, ValueError):
         return None
 
@@ -118,8 +122,7 @@ def train_again(folder: Path, results: Path, scratch: Path) -> None:
     """Train the run of a folder once more, into scratch. StudyError if that fails."""
     summary = read_json(folder / "summary.json")
     row = read_row(summary["spec"])
-    script = "train" if isinstance(row, RunSpec) else "adapt"
-    command = ["-m", f"workflow_scripts.{script}", "--spec", canonical_json(summary["spec"])]
+    command = ["-m", script_of(row), "--spec", canonical_json(summary["spec"])]
     command += ["--code", summary["code"], "--checkpoint-seconds", "inf"]
     command += ["--tokens", str(results / "tokens" / row.tokens), "--folder", str(scratch)]
     if isinstance(row, AdapterSpec):
