@@ -86,12 +86,10 @@ class Keeper:
         self.started, self.first_step = time.time(), 0
         self.step, self.parts = 0, self._micro_batches()
         self.reached = self._reached()
+        self.progress_file: int | None = None
         if ranks.first:
             for part in self.checkpoints.glob(".*"):
                 part.unlink()  # of a writer that was killed
-            self.progress_file = os.open(
-                folder / "progress.json", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644
-            )
 
     def _micro_batches(self) -> int:
         parts = 1
@@ -209,7 +207,12 @@ class Keeper:
             "pid": os.getpid(),
             "key": self.key,
         }
-        os.pwrite(self.progress_file, json.dumps(shown).ljust(PROGRESS_BYTES).encode(), 0)
+        line = json.dumps(shown).ljust(PROGRESS_BYTES).encode()
+        if self.progress_file is None:  # whoever watches never finds it empty
+            write_atomic(self.folder / "progress.json", line)
+            self.progress_file = os.open(self.folder / "progress.json", os.O_WRONLY | os.O_CLOEXEC)
+        else:
+            os.pwrite(self.progress_file, line, 0)
 
     def _corrupt(self, path: Path) -> None:
         print(f"warning: {path} is not what was written; it is skipped", file=sys.stderr)
