@@ -25,8 +25,7 @@ class Number:
 
 def sequence(values: list[float]) -> str:
     """Settings in a sentence, whole ones with a decimal."""
-    *first, last = [f"{v:g}" if v % 1 else f"{v:.1f}" for v in values]
-    return f"{', '.join(first)} and {last}" if first else last
+    return words(f"{v:g}" if v % 1 else f"{v:.1f}" for v in values)
 
 
 def words(labels: Iterable[str]) -> str:
