@@ -209,11 +209,12 @@ def test_hub_field_that_is_not_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        ("gzip", gzip.compress(b"x")),
+        ("gzip", gzip.compress(b"x", mtime=0)),
         ("xz", lzma.compress(b"x")),
         ("bzip2", bz2.compress(b"x")),
         ("zstd", b"\x28\xb5\x2f\xfd\x00"),
     ],
+    ids=["gzip", "xz", "bzip2", "zstd"],
 )
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
 def test_archives_are_told(
