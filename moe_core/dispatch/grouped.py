@@ -30,13 +30,18 @@ def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
             f"not for widths {x_TD.shape[1]} and {weights.out_EDF.shape[2]}",
             "change model.dim and model.expert_hidden, or let auto choose",
         )
+    x_AD, row_A, end_E = sorted_rows(x_TD, routing)
+    pre_AH = F.grouped_mm(x_AD, weights.in_EHD.transpose(1, 2), offs=end_E)
+    act_AF = activate(pre_AH, weights.activation)
+    y_AD = F.grouped_mm(act_AF, weights.out_EDF.transpose(1, 2), offs=end_E)
+    return combine_rows(y_AD, row_A, routing)
+
+
+def sorted_rows(x_TD: Tensor, routing: Routing) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of the assignments by expert, the row of each assignment, where each expert ends."""
     order_A, end_E = sort_kept(routing)
     row_A = torch.empty_like(order_A)
     row_A[order_A] = place_A = torch.arange(len(order_A), device=order_A.device)
     # zeros behind the last offset: grouped_mm leaves those rows of its output as they were
     used_A1 = (place_A < end_E[-1]).unsqueeze(1)
-    x_AD = torch.where(used_A1, x_TD.index_select(0, routing.token_A[order_A]), 0)
-    pre_AH = F.grouped_mm(x_AD, weights.in_EHD.transpose(1, 2), offs=end_E)
-    act_AF = activate(pre_AH, weights.activation)
-    y_AD = F.grouped_mm(act_AF, weights.out_EDF.transpose(1, 2), offs=end_E)
-    return combine_rows(y_AD, row_A, routing)
+    return torch.where(used_A1, x_TD.index_select(0, routing.token_A[order_A]), 0), row_A, end_E
