@@ -30,7 +30,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -39,27 +38,20 @@ import numpy as np
 import timing  # noqa: F401  before torch, which reads settings when it loads
 import torch
 import yaml
-from layers import SEQUENCE, Dense, OurDense, Ours, Shape, peers, prepared
+from layers import DTYPES, INPUTS, SEQUENCE, Dense, OurDense, Ours, Row, Shape, peers, prepared
+from packing import ours_packed, packing
 from timing import interleaved, peak_extra_bytes
 from torch import Tensor, nn
 
 from moe_core.corpus.batches import TokenSplit, evaluation_windows, training_batch
-from moe_core.dispatch.grouped import sorted_rows
-from moe_core.dispatch.packing import combine, lay_out, pack
-from moe_core.dispatch.static import combine_rows
 from moe_core.model import moe_layer
 from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.model.transformer import build
 from moe_core.provenance import environment, write_atomic
-from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.study import load_study
 from moe_core.training.config import HealthConfig, TrainingConfig
 from moe_core.training.loop import Trainer, measure
 from moe_core.training.process import prepare_process
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-INPUTS = 4
-Row = dict[str, Any]
 
 
 def inputs_of(shape: Shape) -> list[Tensor]:
@@ -195,117 +187,6 @@ def memory_of(given: argparse.Namespace) -> int:
     return peak_extra_bytes(forward_backward(module, shape), module.zero_grad, given.device)
 
 
-def random_routing(x_TD: Tensor, experts: int, top_k: int, turn: int) -> Routing:
-    logits_TE = torch.randn(len(x_TD), experts, generator=torch.Generator().manual_seed(turn))
-    chosen_TK, expert_TK = logits_TE.to(x_TD.device).topk(top_k, dim=-1)
-    return from_token_choice(expert_TK, chosen_TK.softmax(-1).to(x_TD.dtype), experts)
-
-
-def packing(given: argparse.Namespace) -> Iterator[Row]:
-    """Bytes that pack and combine cannot avoid, over their time, over the rate of a large copy."""
-    dim, experts = 512, 64
-    large = torch.ones(64 << 20, device=given.device)
-    target = torch.empty_like(large)
-    for precision, dtype in DTYPES.items():
-        for tokens in (8192, 32768):
-            x_TD = torch.randn(tokens, dim).to(given.device, dtype)
-            functions: dict[str, Callable[[], object]] = {"memcpy": lambda: target.copy_(large)}
-            for top_k in (1, 2, 4):
-                routings = [random_routing(x_TD, experts, top_k, i) for i in range(INPUTS)]
-                ours = by_layout if given.device == "cpu" else by_sort  # as auto chooses
-                functions |= ours(f"ours {top_k}", x_TD, routings)
-                functions |= transformers_way(f"transformers {top_k}", x_TD, routings)
-            with torch.no_grad():
-                timings = interleaved(functions, given.rounds, given.device, given.budget)
-            copied = 2 * large.nbytes / timings["memcpy"].seconds
-            for name in ("ours", "transformers"):
-                for top_k in (1, 2, 4):
-                    seconds = {
-                        part: timings[f"{name} {top_k} {part}"].seconds
-                        for part in ("pack", "combine")
-                    }
-                    moved = (1 + top_k) * x_TD.nbytes
-                    yield {
-                        "section": "pack",
-                        "precision": precision,
-                        "name": name,
-                        "tokens": tokens,
-                        "dim": dim,
-                        "experts": experts,
-                        "top_k": top_k,
-                        "memcpy_bytes_per_s": copied,
-                        "pack_share": moved / seconds["pack"] / copied,
-                        "combine_share": moved / seconds["combine"] / copied,
-                        "share": 2 * moved / sum(seconds.values()) / copied,
-                    }
-
-
-def by_layout(name: str, x_TD: Tensor, routings: list[Routing]) -> dict[str, Callable[[], object]]:
-    """Ours on a CPU: the sort and the layout count as packing."""
-    turn = 0
-
-    def packed() -> object:
-        nonlocal turn
-        turn += 1
-        routing = routings[turn % INPUTS]
-        vars(routing).pop("by_expert_A", None)  # sort anew
-        return pack(x_TD, lay_out(routing))
-
-    layout = lay_out(routings[0])
-    y_PD = pack(x_TD, layout)
-    return {
-        f"{name} pack": packed,
-        f"{name} combine": lambda: combine(y_PD, routings[0].weight_A, layout),
-    }
-
-
-def by_sort(name: str, x_TD: Tensor, routings: list[Routing]) -> dict[str, Callable[[], object]]:
-    """Ours on a GPU, as the backend ``grouped`` moves rows without waiting for the device."""
-    turn = 0
-
-    def packed() -> object:
-        nonlocal turn
-        turn += 1
-        routing = routings[turn % INPUTS]
-        vars(routing).pop("by_expert_A", None)  # sort anew
-        return sorted_rows(x_TD, routing)
-
-    x_AD, row_A, _ = sorted_rows(x_TD, routings[0])
-    return {
-        f"{name} pack": packed,
-        f"{name} combine": lambda: combine_rows(x_AD, row_A, routings[0]),
-    }
-
-
-def transformers_way(
-    name: str, x_TD: Tensor, routings: list[Routing]
-) -> dict[str, Callable[[], object]]:
-    """The steps that transformers' grouped_mm experts take, in the same operations."""
-    turn = 0
-
-    def packed() -> object:
-        nonlocal turn
-        turn += 1
-        routing = routings[turn % INPUTS]
-        sorted_A, order_A = torch.sort(routing.expert_A)
-        count_E = torch.histc(sorted_A.float(), bins=64, min=0, max=63)
-        torch.cumsum(count_E, 0, dtype=torch.int32)
-        return x_TD[routing.token_A[order_A]]
-
-    routing = routings[0]
-    top_k = routing.per_token or 1
-    _, order_A = torch.sort(routing.expert_A)
-    y_AD = x_TD[routing.token_A[order_A]]
-
-    def combined() -> object:
-        weighted_AD = y_AD * routing.weight_A[order_A].unsqueeze(-1)
-        inverse_A = torch.empty_like(order_A)
-        inverse_A[order_A] = torch.arange(len(order_A), device=order_A.device)
-        return weighted_AD[inverse_A].view(-1, top_k, x_TD.shape[1]).sum(1)
-
-    return {f"{name} pack": packed, f"{name} combine": combined}
-
-
 def growth(given: argparse.Namespace) -> Iterator[Row]:
     """A layer whose experts return what they are given: router, choice, sort, pack, combine."""
     for precision, dtype in DTYPES.items():
@@ -345,16 +226,11 @@ class WithoutExperts(nn.Module):
     def forward(self, x_TD: Tensor) -> Tensor:
         layer = self.ours.layer
         dispatched = moe_layer.dispatch
-        moe_layer.dispatch = lambda x, routing, *rest: moved(x, routing)
+        moe_layer.dispatch = lambda x, routing, *rest: ours_packed(x, routing)[1]()
         try:
             return layer(x_TD, self.ours.id_T, self.ours.position_T, SEQUENCE)[0]
         finally:
             moe_layer.dispatch = dispatched
-
-
-def moved(x_TD: Tensor, routing: Routing) -> Tensor:
-    layout = lay_out(routing)
-    return combine(pack(x_TD, layout), routing.weight_A, layout)
 
 
 def peaks(given: argparse.Namespace) -> Iterator[Row]:

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import timing  # noqa: F401  before torch, which reads settings when it loads
-from compute import DTYPES, forward_backward
-from layers import Ours, Shape, prepared
+from compute import forward_backward
+from layers import DTYPES, Ours, Shape, prepared
 from timing import interleaved
 
 from moe_core.provenance import environment, write_atomic

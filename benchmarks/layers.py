@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,9 @@ from moe_core.model.experts import Experts
 from moe_core.model.transformer import routed_experts
 
 SEQUENCE = 256
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+INPUTS = 4  # different ones, in turn
+Row = dict[str, Any]  # of the JSON
 
 
 @dataclass(frozen=True)
