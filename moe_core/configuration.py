@@ -367,6 +367,14 @@ class ExecutionConfig(Strict):
     )
 
 
+class SlidesConfig(Strict):
+    """The talk. Nothing but report/slides.pdf depends on it."""
+
+    form: Literal["full", "short"] = Field(description="The whole talk, or ten minutes of it.")
+    authors: list[str] = Field(description="Names on its title page; [] for none.")
+    course: str = Field(description="Course or occasion, likewise; empty for none.")
+
+
 class StudyConfig(Strict):
     """The whole of config.yaml."""
 
@@ -377,6 +385,7 @@ class StudyConfig(Strict):
     tokenizer: TokenizerConfig
     experiments: Experiments
     ngram: NgramConfig
+    slides: SlidesConfig
     scales: dict[str, Scale] = Field(min_length=1, description="Scales by name.")
 
 
