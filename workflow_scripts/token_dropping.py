@@ -51,7 +51,7 @@ def picture() -> str:
     )
     dropped = sum(not kept for *_, kept in chosen)
     lines.append(
-        rf"\node[slot note, anchor=north west, align=left] at (-0.6,{-SLOT_CM * capacity - 1.0:.3f})"
+        rf"\node[slot sum] at (-0.6,{-SLOT_CM * capacity - 1.0:.3f})"
         rf" {{$C = \lceil c\,k\,T / E \rceil = \lceil {CAPACITY_FACTOR:g} \cdot {top_k} \cdot "
         rf"{TOKENS} / {EXPERTS} \rceil = {capacity}$ slots;\\ {dropped} of {len(chosen)} "
         r"assignments come too late and are dropped};"

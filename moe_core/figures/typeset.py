@@ -73,19 +73,24 @@ def table(
     column_separation: str = "3.4pt",
 ) -> str:
     """A floating table: columns as of ``tabular``, head and lines without their ends."""
-    body = "\n    ".join(line if line == r"\midrule" else rf"{line} \\" for line in lines)
     named = rf"\label{{{label}}}" if label else ""
     return rf"""\begin{{{environment}}}
   \caption{{{caption}}}{named}
   \centering
   \scriptsize
   \setlength{{\tabcolsep}}{{{column_separation}}}
-  \begin{{tabular}}{{@{{}}{columns}@{{}}}}
+{tabular(columns, head, lines)}\end{{{environment}}}
+"""
+
+
+def tabular(columns: str, head: str, lines: Iterable[str]) -> str:
+    """A table where it stands: columns as of ``tabular``, head and lines without their ends."""
+    body = "\n    ".join(line if line == r"\midrule" else rf"{line} \\" for line in lines)
+    return rf"""  \begin{{tabular}}{{@{{}}{columns}@{{}}}}
     \toprule
     {head} \\
     \midrule
     {body}
     \bottomrule
   \end{{tabular}}
-\end{{{environment}}}
 """
