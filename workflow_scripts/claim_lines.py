@@ -84,7 +84,7 @@ def found(row: pd.Series) -> str:
     if pd.isna(row.effect):
         return ""
     _, about, asked = clauses(row.reason)
-    count = rf", $n = {row.n:.0f}$" if pd.notna(row.n) else ""
+    count = f", n = {row.n:.0f}" if pd.notna(row.n) else ""
     if row.unit == "share":
         limits = NUMBER.sub(lambda number: typeset(float(number[0]), row.unit), asked)
     else:

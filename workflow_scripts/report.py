@@ -10,12 +10,22 @@ from moe_core.errors import StudyError
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
-# the same sources give the same bytes; error lines are not cut at 79 columns
-TEX = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
+# the same sources give the same bytes; error lines are not cut at 79 columns; files are found in
+# any folder of the scratch copy
+TEX = {
+    "SOURCE_DATE_EPOCH": "0",
+    "FORCE_SOURCE_DATE": "1",
+    "max_print_line": "1000",
+    "TEXINPUTS": ".//:",
+}
 
 
 def compiled(name: str, sources: list[Path], generated: list[Path], log: Path) -> bytes:
-    """PDF bytes of ``NAME.tex``; generated files lie beside it. StudyError if TeX fails."""
+    """PDF bytes of ``NAME.tex``. StudyError if TeX fails.
+
+    Generated files lie beside it in folders named as theirs, so ``unified/frontier`` is one of
+    several of its name; a name alone will do where there is no other.
+    """
     if shutil.which("latexmk") is None:
         raise StudyError(
             name, "latexmk is not installed", "run `make tex`, then `make report` again"
@@ -27,7 +37,9 @@ def compiled(name: str, sources: list[Path], generated: list[Path], log: Path) -
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
         for path in generated:
-            shutil.copy(path, scratch)
+            target = Path(scratch, path.parent.name, path.name)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(path, target)
         with log.open("w") as out:
             done = subprocess.run(
                 ["latexmk", "-pdf", "-halt-on-error", "-interaction=nonstopmode", f"{name}.tex"],

@@ -45,7 +45,10 @@ def example_steps(name: str) -> list[Routing]:
             state=strategy.state(EXPERTS, top_k) if strategy.state else {},
         )
         with torch.no_grad():
-            routing = strategy.route(logits_TE if strategy.reads_logits else None, context)
+            routing = strategy.route(
+                logits_TE if strategy.reads_logits else None,  # type: ignore[arg-type]
+                context,
+            )
         limited = not (strategy.fills_capacity or strategy.steers_k)
         routed.append(limit_capacity(routing, capacity, TOKENS, "position") if limited else routing)
     return routed
