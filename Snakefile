@@ -11,6 +11,7 @@ include: "rules/bench.smk"
 include: "rules/audit.smk"
 include: "rules/summary.smk"
 include: "rules/adapters.smk"
+include: "rules/analysis.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -35,6 +36,7 @@ localrules:
     perft_rates,
     perft_arms,
     audits,
+    analysis_summary,
     ledger,
     frontier,
     perft_frontier,
@@ -60,7 +62,7 @@ localrules:
 
 
 rule all:
-    """Every target (data, unified, capacity, experiments, claims), the manifest and the report."""
+    """Every target (data, unified, capacity, experiments, perft, analysis, claims), the manifest and the report."""
     default_target: True
     input:
         rules.data.input,
@@ -68,6 +70,7 @@ rule all:
         rules.capacity.input,
         rules.experiments.input,
         rules.perft.input,
+        rules.analysis.input,
         rules.claims.input,
         rules.manifest.output,
         "report/report.pdf",
