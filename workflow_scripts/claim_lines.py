@@ -13,14 +13,14 @@ from moe_core.routing import registry
 from workflow_scripts.command import parser, path_argument, run
 from workflow_scripts.ledger_table import effect
 
-# what a verdict says of the claim; the ledger's own reason follows where it is asked for
+# what a verdict says of the claim
 REMARKS = {
     Verdict.SUPPORTED: "Ours agrees",
     Verdict.EQUIVALENT: "Ours finds no difference",
     Verdict.REFUTED: "Ours differs",
     Verdict.INCONCLUSIVE: "Ours leaves it open",
     Verdict.NOT_TESTABLE: "Ours cannot say",
-    Verdict.AWAITS: "Not run yet: it awaits",
+    Verdict.AWAITS: "Not run yet",
 }
 SETTINGS = re.compile(rf" \((?:{'|'.join(EXPERIMENTS)})\b([^()]*)\)")
 WIDTHS = re.compile(r" \(dense widths [^()]*\)")
@@ -66,17 +66,17 @@ def clauses(reason: str) -> tuple[str, str, str]:
     return "; ".join(why), about, asked.partition(", surely")[0]
 
 
-def remark(row: pd.Series) -> str:
-    """Whether ours agrees with the claim, by its verdict, and why it cannot say where it cannot."""
+def remark(row: pd.Series) -> tuple[str, str]:
+    """Whether ours agrees with the claim, by its verdict; and why there is no plain verdict."""
     verdict = Verdict(row.verdict)
     why, about, _ = clauses(row.reason)
     if verdict is Verdict.AWAITS:
-        return plain(f"{REMARKS[verdict]} {row.reason.removeprefix('awaits: ')}") + "."
-    if verdict is Verdict.NOT_TESTABLE and pd.isna(row.effect):
+        why = f"it awaits {row.reason.removeprefix('awaits: ')}"
+    elif verdict is Verdict.NOT_TESTABLE and pd.isna(row.effect):
         why = "; ".join(filter(None, (why, about)))
     for word in (Verdict.REFUTED, Verdict.SUPPORTED):
         why = why.replace(f"{word} alone", f"{word.lower()} alone")
-    return plain(f"{REMARKS[verdict]}{f' ({why})' if why else ''}") + "."
+    return REMARKS[verdict], plain(why)
 
 
 def found(row: pd.Series) -> str:
@@ -94,13 +94,13 @@ def found(row: pd.Series) -> str:
 
 
 def lines(ledger: pd.DataFrame, doubts: dict[str, str]) -> str:
-    r"""\defclaim{id}{verdict}{sentence}{source}{doubt}{found}{remark} of each claim."""
-    return "".join(
-        rf"\defclaim{{{row.id}}}{{{row.verdict.lower()}}}{{{escape(row.sentence)}}}"
-        rf"{{{escape(row.source)}}}{{{escape(doubts.get(row.id, ''))}}}"
-        rf"{{{found(row)}}}{{{remark(row)}}}" + "\n"
-        for _, row in ledger.iterrows()
-    )
+    r"""\defclaim{id}{verdict}{sentence}{source}{doubt}{found}{remark}{why} of each claim."""
+    found_of = []
+    for _, row in ledger.iterrows():
+        told = (row.id, row.verdict.lower(), escape(row.sentence), escape(row.source))
+        parts = (*told, escape(doubts.get(row.id, "")), found(row), *remark(row))
+        found_of.append(r"\defclaim" + "".join(f"{{{part}}}" for part in parts) + "\n")
+    return "".join(found_of)
 
 
 def main() -> None:

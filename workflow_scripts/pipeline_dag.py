@@ -83,7 +83,7 @@ def picture(files: dict[str, str], edges: Edges) -> str:
                 rf"\node[rules] ({box}) at ({column * step:.1f}mm,{y:.1f}mm) "
                 rf"{{\textbf{{{escape(box)}}}\\{inner}}};"
             )
-    lines += [rf"\draw[needs] ({a}) -- ({b});" for a, b in sorted(arrows)]
+    lines += [rf"\draw[needs] ({a}.east) to[out=0, in=180] ({b}.west);" for a, b in sorted(arrows)]
     return "\n".join([r"\begin{tikzpicture}[pipeline]", *lines, r"\end{tikzpicture}", ""])
 
 

@@ -11,8 +11,8 @@ from workflow_scripts.command import parser, path_argument, run
 
 ROWS = 3  # of a page, as long as the panels stay wide enough
 MOST_COLUMNS = 6
-PANEL_CM, STEP_CM, HEIGHT_CM, BETWEEN_CM = 2.5, 2.1, 0.9, 0.6  # width, height with text, edges
-TRAINED_BY = {"task": "by the task", "balance": "by balance alone", "none": "by nothing"}
+PANEL_CM, STEP_CM, HEIGHT_CM, BETWEEN_CM = 2.5, 1.95, 0.9, 0.6  # width, height with text, edges
+LEARNS_BY = {"task": "the task", "balance": "balance alone", "none": "nothing"}
 
 
 def panel(name: str, x: float, y: float) -> str:
@@ -42,16 +42,15 @@ def panel(name: str, x: float, y: float) -> str:
             )
     lines += [rf"\node[token] at ({t:.3f},{y:.3f}) {{}};" for t in tokens]
     lines += [rf"\node[expert] at ({e:.3f},{y - HEIGHT_CM:.3f}) {{}};" for e in experts]
-    notes = [f"$k = {example_top_k(name)}$", f"trained {TRAINED_BY[declared['router_gradient']]}"]
-    if not declared["causal"]:
-        notes.append(r"\textbf{reads ahead}")
+    notes = [f"k = {example_top_k(name)}", f"learns by {LEARNS_BY[declared['router_gradient']]}"]
+    ahead = "" if declared["causal"] else r"\\\textbf{reads ahead}"
     middle = x + PANEL_CM / 2
     lines.append(
         rf"\node[panel title] at ({middle:.3f},{y + 0.12:.3f}) {{{escape(declared['label'])}}};"
     )
-    lines.append(
-        rf"\node[panel note] at ({middle:.3f},{y - HEIGHT_CM - 0.12:.3f}) {{{', '.join(notes)}}};"
-    )
+    below = y - HEIGHT_CM - 0.12
+    note = ", ".join(notes) + ahead
+    lines.append(rf"\node[panel note] at ({middle:.3f},{below:.3f}) {{{note}}};")
     return "\n".join(lines)
 
 
