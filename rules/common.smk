@@ -83,11 +83,22 @@ COMPUTE = "benchmarks/results/compute.json"
 # the same of benchmarks/adapters.py
 COSTS_OF_ADAPTERS = "benchmarks/results/adapters_cuda_olmoe.json"
 COMPUTE_FIGURES = ["layer_ratio", "routing_growth", "roofline"]
-REPORT_SOURCES = [
+SOURCES = [
     str(path.relative_to(workflow.basedir))
     for path in sorted((Path(workflow.basedir) / "report").glob("**/*"))
-    if path.suffix in (".tex", ".bib") and path.name != "slides.tex"
+    if path.suffix in (".tex", ".bib")
 ]
+# of the slides alone: schematics, and a file a frame
+OF_SLIDES = ("report/slides.tex", "report/slides/", "report/schematics/")
+REPORT_SOURCES = [path for path in SOURCES if not path.startswith(OF_SLIDES)]
+SLIDES_SOURCES = [path for path in SOURCES if path.startswith(OF_SLIDES)]
+SLIDES_SOURCES += ["report/values.tex"]
+# whose routing of a text the slides show: what the outline speaks of, as far as it is there
+SHOWN = [
+    name
+    for name in ("position_hash", "top1", "softk")
+    if name in study.config.experiments.unified.strategies
+] or study.config.experiments.unified.strategies[:3]
 
 
 wildcard_constraints:

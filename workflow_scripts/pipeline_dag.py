@@ -64,26 +64,46 @@ def columns(boxes: set[str], edges: Edges) -> dict[str, int]:
     return place
 
 
+def heights(place: dict[str, int], edges: Edges) -> dict[str, float]:
+    """Each box's height, mm: beside what it needs where its column is its own, else spread."""
+    height: dict[str, float] = {}
+    for column in range(max(place.values()) + 1):
+        wanted = {}
+        for box in sorted(box for box in place if place[box] == column):
+            before = [height[a] for a, b in edges if b == box]
+            wanted[box] = sum(before) / len(before) if before else 0.0
+        if len(wanted) == 1:
+            height |= wanted
+            continue
+        for row, box in enumerate(sorted(wanted, key=lambda box: -wanted[box])):
+            height[box] = HEIGHT_MM * (0.5 - (row + 0.5) / len(wanted))
+    return height
+
+
 def picture(files: dict[str, str], edges: Edges) -> str:
     """TikZ of the boxes in their columns. files: of each rule that writes something."""
     boxes = merged(files, edges)
     arrows = between(boxes, edges)
     place = columns(set(boxes.values()), arrows)
+    height = heights(place, arrows)
     step = WIDTH_MM / max(1, max(place.values()))
+    names = {box: f"box{number}" for number, box in enumerate(sorted(place))}
     lines = []
-    for column in range(max(place.values()) + 1):
-        here = sorted(box for box in place if place[box] == column)
-        for row, box in enumerate(here):
-            y = HEIGHT_MM * (0.5 - (row + 0.5) / len(here))
-            rules = sorted(rule for rule in boxes if boxes[rule] == box)
-            shown = [rule.replace("_", " ") for rule in rules[:NAMED]]
-            more = rf"\\+ {len(rules) - NAMED} more" if len(rules) > NAMED else ""
-            inner = r"\\".join(map(escape, shown)) + more
-            lines.append(
-                rf"\node[rules] ({box}) at ({column * step:.1f}mm,{y:.1f}mm) "
-                rf"{{\textbf{{{escape(box)}}}\\{inner}}};"
-            )
-    lines += [rf"\draw[needs] ({a}.east) to[out=0, in=180] ({b}.west);" for a, b in sorted(arrows)]
+    for box in sorted(place):
+        rules = sorted(rule for rule in boxes if boxes[rule] == box)
+        shown = [rule.replace("_", " ") for rule in rules[:NAMED]]
+        more = [f"+ {len(rules) - NAMED} more"] if len(rules) > NAMED else []
+        text = r"\\".join([rf"\textbf{{{escape(box)}}}", *map(escape, shown + more)])
+        at = f"{place[box] * step:.1f}mm,{height[box]:.1f}mm"
+        lines.append(rf"\node[rules] ({names[box]}) at ({at}) {{{text}}};")
+    lines += [
+        r"\begin{scope}[on background layer]",
+        *(
+            rf"\draw[needs] ({names[a]}.east) to[out=0, in=180] ({names[b]}.west);"
+            for a, b in sorted(arrows)
+        ),
+        r"\end{scope}",
+    ]
     return "\n".join([r"\begin{tikzpicture}[pipeline]", *lines, r"\end{tikzpicture}", ""])
 
 

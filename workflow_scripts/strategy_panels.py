@@ -11,7 +11,7 @@ from workflow_scripts.command import parser, path_argument, run
 
 ROWS = 3  # of a page, as long as the panels stay wide enough
 MOST_COLUMNS = 6
-PANEL_CM, STEP_CM, HEIGHT_CM, BETWEEN_CM = 2.5, 1.95, 0.9, 0.6  # width, height with text, edges
+PANEL_CM, STEP_CM, HEIGHT_CM, BETWEEN_CM = 2.5, 2.05, 0.9, 0.6  # width, height with text, edges
 LEARNS_BY = {"task": "the task", "balance": "balance alone", "none": "nothing"}
 
 
