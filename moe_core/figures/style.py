@@ -107,8 +107,23 @@ def note_failed(figure: Figure, cells: pd.DataFrame, what: str = "seeds") -> Non
     ]
     if counts:
         note = f"{FAILED} failed {what}, left out: {', '.join(counts)}"
-        characters = int(24 * figure.get_size_inches()[0])  # of 6 points
+        characters = int(22 * figure.get_size_inches()[0])  # of 6 points
         figure.suptitle(fill(note, characters), fontsize=6, x=0.01, ha="left")
+
+
+def say(axes: Axes, text: str) -> None:
+    """Words in the place of data that are missing."""
+    axes.set_axis_off()
+    characters = max(20, int(20 * axes.get_position().width * axes.figure.get_size_inches()[0]))
+    axes.text(
+        0.5,
+        0.5,
+        fill(text, characters),
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=7,
+    )
 
 
 def use_print_style() -> None:
