@@ -29,7 +29,7 @@ TINTS = {HIGH_THROUGHPUT: "#c44e52", BALANCED: "#4c72b0", BEST_QUALITY: "#2e8b57
 
 def annotate(axes: Axes, cells: pd.DataFrame, found: dict[str, int]) -> None:
     """A ring around the point of each regime, and its name above the axes where it stands."""
-    for place in dict.fromkeys(found.values()):
+    for level, place in enumerate(dict.fromkeys(found.values())):
         cell, names = cells.iloc[place], [name for name in found if found[name] == place]
         tint, x = TINTS[names[-1]], cell.tokens_per_s / 1e3
         axes.axvline(x, color=tint, lw=0.6, ls=":", zorder=0)
@@ -38,7 +38,7 @@ def annotate(axes: Axes, cells: pd.DataFrame, found: dict[str, int]) -> None:
             " and ".join(names),
             (x, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(0, 2),
+            xytext=(0, 2 + 9 * level),  # of points that are close, names do not overlap
             textcoords="offset points",
             ha="center",
             va="bottom",
@@ -74,13 +74,13 @@ def draw(axes: Axes, cells: pd.DataFrame) -> None:
         band = (best.bits_per_byte_low, best.bits_per_byte_high)
         axes.axhspan(*band, color=TINTS[BEST_QUALITY], alpha=0.1, lw=0, zorder=-1)
         tied = ties(cells, found[BEST_QUALITY])
-        notes.append(f"band: 95 % interval of {best['name']}; {tied} of {len(cells) - 1} others'")
-        notes.append("intervals overlap it")
+        others = len(cells) - 1
+        notes.append(
+            f"band: 95 % interval of {best['name']}; those of {tied} of {others} others overlap it"
+        )
     if BALANCED not in found:
         notes.append("no strategy between the ends beats the line through them: none is balanced")
-    axes.annotate(
-        "\n".join(notes), (0.99, 0.98), xycoords="axes fraction", ha="right", va="top", fontsize=6
-    )
+    axes.figure.supxlabel("\n".join(notes), fontsize=6.5)
     annotate(axes, cells, found)
     axes.set(xlabel="training throughput (thousand tokens/s)", ylabel="test bits per byte")
     xs, ys = (cells.tokens_per_s / 1e3).to_list(), cells.bits_per_byte.to_list()

@@ -70,7 +70,7 @@ def main() -> None:
     given = arguments.parse_args()
     table = arms(given.table)
     table = table[table.capacity_factor.eq(table.capacity_factor.max())]
-    counts, measured, without = [], [], []
+    counts, measured = [], []
     for strategy, own in table.groupby("strategy"):
         label, failed = look(str(strategy)).label, int(own.failed.sum())
         counts.append((label, len(own) - failed, failed))
