@@ -1,4 +1,4 @@
-"""Specialisation: what the choice of expert tells of a token, beside untrained routers and chance."""
+"""Specialisation: what the expert tells of a token, beside untrained routers and chance."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
