@@ -7,7 +7,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.ticker import PercentFormatter
 
 from moe_core.figures.panels import grid, panels, read
-from moe_core.figures.style import save, use_print_style
+from moe_core.figures.style import SHADES, save, use_print_style
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
@@ -25,7 +25,7 @@ def preference(rows: pd.DataFrame) -> pd.DataFrame:
 def draw(axes: Axes, rows: pd.DataFrame, names: bool) -> QuadMesh:
     """A heat map; names: of the classes, with how many tokens each has."""
     table = preference(rows)
-    mesh = axes.pcolormesh(table.to_numpy(), cmap="viridis_r", vmin=0, vmax=1, rasterized=True)
+    mesh = axes.pcolormesh(table.to_numpy(), cmap=SHADES, vmin=0, vmax=1, rasterized=True)
     counts = rows.drop_duplicates("token_class").set_index("token_class").num_tokens
     labels = [f"{name} ({counts[name]:,.0f})" for name in table.index] if names else []
     places = np.arange(len(table)) + 0.5

@@ -18,7 +18,8 @@ def matrix(rows: pd.DataFrame) -> pd.DataFrame:
     own = rows[rows.expert.eq(rows.with_expert)].set_index("expert").num_tokens
     experts = own.sort_values(ascending=False, kind="stable").index
     shares = rows.pivot_table("share", "expert", "with_expert")
-    return shares.loc[experts, experts].mask(np.eye(len(experts), dtype=bool))
+    shares = shares.loc[experts, experts].mask(np.eye(len(experts), dtype=bool))
+    return shares.rename(index=int, columns=int)
 
 
 def chance(rows: pd.DataFrame) -> float:
@@ -26,9 +27,20 @@ def chance(rows: pd.DataFrame) -> float:
     return (rows.top_k.iloc[0] - 1) / (rows.num_experts.iloc[0] - 1)
 
 
+def mean_share(rows: pd.DataFrame) -> float:
+    """Mean over assignments of the share of the other experts that the token has as well.
+
+    Where each token has K experts it is what chance gives; where K varies it may be more.
+    """
+    own = rows.expert.eq(rows.with_expert)
+    others = rows.num_experts.iloc[0] - 1
+    return rows[~own].num_tokens.sum() / (others * rows[own].num_tokens.sum())
+
+
 def draw(axes: Axes, table: pd.DataFrame, norm: TwoSlopeNorm) -> QuadMesh:
-    """A square of experts; the diagonal is blank."""
-    mesh = axes.pcolormesh(table.to_numpy(), cmap="RdBu_r", norm=norm, rasterized=True)
+    """A square of experts; the diagonal is grey."""
+    mesh = axes.pcolormesh(table.to_numpy(), cmap="viridis_r", norm=norm, rasterized=True)
+    axes.set_facecolor("0.85")
     axes.set_aspect("equal")
     step = max(1, len(table) // 8)
     places = np.arange(0, len(table), step) + 0.5
@@ -52,9 +64,10 @@ def main() -> None:
         top = max(table.max(axis=None) for table in matrices if len(table))
         norm = TwoSlopeNorm(centre, 0, max(top, 2 * centre))
         drawn = [axes for (axes,), table in zip(placed, matrices, strict=True) if len(table)]
-        for (axes,), shares in zip(placed, matrices, strict=True):
+        for panel, (axes,), shares in zip(found, placed, matrices, strict=True):
             if len(shares):
                 mesh = draw(axes, shares, norm)
+                axes.set_xlabel(f"mean {mean_share(panel.one_layer()):.1%}", fontsize=6)
         bar = figure.colorbar(mesh, ax=drawn, format=PercentFormatter(1, decimals=0), pad=0.01)
         bar.set_label(f"share of tokens (chance: {centre:.1%})", fontsize=7)
         bar.ax.tick_params(labelsize=6)

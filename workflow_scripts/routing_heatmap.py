@@ -3,16 +3,20 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib import colormaps
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import ListedColormap
 
 from moe_core.figures.excerpts import choices
 from moe_core.figures.panels import grid, panels, read
-from moe_core.figures.style import save, use_print_style
+from moe_core.figures.style import SHADES, save, use_print_style
 from moe_core.figures.token_text import drawn
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
 TOKENS = 64
+# the lightest weight can be told from none
+WEIGHTS = ListedColormap(colormaps[SHADES](np.linspace(0.2, 1, 256)))
 
 
 def draw(axes: Axes, rows: pd.DataFrame, top: float) -> QuadMesh:
@@ -26,7 +30,7 @@ def draw(axes: Axes, rows: pd.DataFrame, top: float) -> QuadMesh:
             if choice.dropped:
                 dropped_A.append((column + 0.5, choice.expert + 0.5))
     shown = np.ma.masked_equal(weights_EX, 0)
-    mesh = axes.pcolormesh(shown, cmap="viridis_r", vmin=0, vmax=top, rasterized=True)
+    mesh = axes.pcolormesh(shown, cmap=WEIGHTS, vmin=0, vmax=top, rasterized=True)
     if dropped_A:
         x, y = zip(*dropped_A, strict=True)
         axes.scatter(x, y, s=13, marker="x", color="white", lw=1.8)

@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from moe_core.figures.panels import Panel, by_load, panels, read
-from moe_core.figures.style import PAGE_INCHES, look, note_failed, save, say, use_print_style
+from moe_core.figures.style import (
+    PAGE_INCHES,
+    SHADES,
+    look,
+    note_failed,
+    save,
+    say,
+    use_print_style,
+)
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
@@ -24,7 +32,7 @@ def draw(figure: Figure, axes: Axes, found: list[Panel]) -> None:
     """A row a strategy, a column an expert."""
     share_SE = np.stack([shares(panel) for panel in found])
     uniform = 1 / share_SE.shape[1]
-    mesh = axes.pcolormesh(share_SE, cmap="viridis_r", vmin=0, edgecolor="white", lw=0.3)
+    mesh = axes.pcolormesh(share_SE, cmap=SHADES, vmin=0, edgecolor="white", lw=0.3)
     if share_SE.shape[1] <= NUMBERS:
         for (row, column), share in np.ndenumerate(share_SE):
             color = "white" if share > 0.6 * share_SE.max() else "black"

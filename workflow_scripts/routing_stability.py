@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
 from moe_core.figures.panels import read
-from moe_core.figures.style import PAGE_INCHES, order, save, say, use_print_style
+from moe_core.figures.style import PAGE_INCHES, SHADES, order, save, say, use_print_style
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
@@ -33,10 +33,20 @@ def matrix(pairs: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     return means.reindex(index=labels, columns=labels)
 
 
+def compared(pairs: pd.DataFrame) -> str:
+    """Means over pairs of one arm, and over those of two; each pair is there from both sides."""
+    told = []
+    for name, same in (("same arm", True), ("others", False)):
+        rows = pairs[pairs.same.eq(same)]
+        n = len(rows[["run_a", "run_b"]].drop_duplicates()) // 2
+        told.append(f"{name} {100 * rows[AGREEMENT].mean():.0f} ({n} pairs)" if n else f"no {name}")
+    return ", ".join(told)
+
+
 def draw(axes: Axes, table: pd.DataFrame, top: float) -> QuadMesh:
     """A heat map with its numbers in hundredths."""
     values = np.ma.masked_invalid(table.to_numpy())
-    mesh = axes.pcolormesh(values, cmap="viridis_r", vmin=0, vmax=top)
+    mesh = axes.pcolormesh(values, cmap=SHADES, vmin=0, vmax=top)
     if len(table) <= NUMBERS:
         for (row, column), value in np.ndenumerate(values):
             if np.isfinite(value):
@@ -72,10 +82,7 @@ def main() -> None:
     top = max(0.05, *(table.max(axis=None) for table in tables))
     for place, (own, router, table) in enumerate(zip(axes, ROUTERS, tables, strict=True)):
         mesh = draw(own, table, top)
-        rows = pairs[pairs.router.eq(router)]
-        same, other = (rows[rows.same.eq(whether)][AGREEMENT].mean() for whether in (True, False))
-        title = f"{router}: same arm {100 * same:.0f}, others {100 * other:.0f}"
-        own.set_title(title.replace("nan", "–"), fontsize=7.5)
+        own.set_title(f"{router}: {compared(pairs[pairs.router.eq(router)])}", fontsize=7.5)
         own.set_yticks(np.arange(len(labels)) + 0.5, labels if place == 0 else [], fontsize=6.5)
     bar = figure.colorbar(mesh, ax=list(axes), pad=0.01)
     bar.set_label("adjusted mutual information", fontsize=7)

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from moe_core.figures.panels import Panel, panels, read
 from moe_core.figures.style import PAGE_INCHES, look, note_failed, order, save, say, use_print_style
@@ -11,9 +12,9 @@ from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
 TITLES = {
-    "class": "of token class",
-    "token": "of token",
-    "story given token": "of story, given the token (subwords)",
+    "class": "expert and token class",
+    "token": "expert and token",
+    "story given token": "expert and story, given the token",
 }
 INFORMATION = "corrected_nats"
 
@@ -80,13 +81,14 @@ def main() -> None:
         own.set_ylim(len(names) - 0.5, -0.5)
         own.grid(axis="y", lw=0.3, color="0.9")
         own.tick_params(labelsize=6.5)
+        own.xaxis.set_major_locator(MaxNLocator(4))
+        own.set_xlabel("mutual information (nats)", fontsize=7)
     keys = [
         Line2D([], [], ls="", marker="o", color="0.3", ms=4.5, label="trained"),
         Line2D([], [], ls="", marker="s", color="0.55", mfc="white", ms=4, label="untrained"),
         Line2D([], [], ls="", marker="|", color="black", ms=8, label="95th percentile of chance"),
     ]
     figure.legend(handles=keys, loc="outside lower center", ncols=3, frameon=False, fontsize=6.5)
-    figure.supxlabel("mutual information with the expert, bias taken away (nats)", fontsize=8)
     save(figure, given.pdf, given.png, given.table)
 
 

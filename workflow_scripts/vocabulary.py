@@ -39,6 +39,7 @@ def draw(axes: Axes, found: list[Panel]) -> None:
                 markerfacecolor="white" if style.hollow else style.color,
                 markersize=3.5,
                 markevery=0.12,
+                drawstyle="steps-post",
             )
     axes.set(xlim=(-0.03, 1.03), ylim=(0, 1.03))
     axes.tick_params(labelsize=6.5)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -90,7 +91,8 @@ def grid(
             for empty in own:
                 empty.set_axis_off()
         if place < len(found):
-            own[0].set_title(found[place].name, fontsize=7)
+            characters = int(16 * PAGE_INCHES / columns)  # of 7 points
+            own[0].set_title(fill(found[place].name, characters), fontsize=7)
             if found[place].rows.empty:
                 say(own[0], f"failed: {found[place].failure}")
             placed.append(own)

@@ -25,6 +25,7 @@ from moe_core.provenance import file_sha256, write_atomic
 from moe_core.routing import registry
 
 Color = tuple[float, float, float]
+SHADES = "Blues"  # of shares: white is none, and it grows darker throughout
 COLUMN_INCHES, PAGE_INCHES = 3.5, 7.16  # IEEEtran column and text width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "*")
 # places are given once, so that a new strategy never changes how another one looks
