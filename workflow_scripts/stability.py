@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from moe_core.analysis.record import Ints, read_layers
 from moe_core.provenance import write_atomic
-from workflow_scripts.analysis import ROUTERS
+from workflow_scripts.routing_tables import ROUTERS
 from workflow_scripts.command import parser, path_argument, run
 
 TOKENS = 16_384  # at most: its chance level is slow to count on more
