@@ -38,9 +38,9 @@ def mean_share(rows: pd.DataFrame) -> float:
 
 
 def draw(axes: Axes, table: pd.DataFrame, norm: TwoSlopeNorm) -> QuadMesh:
-    """A square of experts; the diagonal is grey."""
+    """A square of experts; the diagonal is struck."""
     mesh = axes.pcolormesh(table.to_numpy(), cmap="viridis_r", norm=norm, rasterized=True)
-    axes.set_facecolor("0.85")
+    axes.plot([0, len(table)], [0, len(table)], color="0.4", lw=0.6)
     axes.set_aspect("equal")
     step = max(1, len(table) // 8)
     places = np.arange(0, len(table), step) + 0.5

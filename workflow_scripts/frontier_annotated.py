@@ -63,7 +63,15 @@ def draw(axes: Axes, cells: pd.DataFrame) -> None:
     for _, cell in cells.iterrows():
         style, x, y = look(cell.strategy), cell.tokens_per_s / 1e3, cell.bits_per_byte
         color = "white" if style.hollow else style.color
-        axes.plot(x, y, marker=style.marker, ms=5, color=style.color, markerfacecolor=color)
+        axes.plot(
+            x,
+            y,
+            marker=style.marker,
+            markersize=5,
+            color=style.color,
+            markerfacecolor=color,
+            zorder=5,  # above the halo of names
+        )
         labels.append(point_text(axes, x, y, cell.name_drawn, style.color))
     line = cells.iloc[kept]
     axes.plot(line.tokens_per_s / 1e3, line.bits_per_byte, color="0.75", lw=4, zorder=0)

@@ -69,7 +69,7 @@ def main() -> None:
         bar.set_label("combine weight", fontsize=7)
         bar.ax.tick_params(labelsize=6)
         figure.supylabel("expert", fontsize=8)
-        figure.supxlabel("tokens of a test story, in order; red cross: dropped", fontsize=7)
+        figure.supxlabel("tokens of a test story, in order; cross: dropped", fontsize=7)
     save(figure, given.pdf, given.png, given.table)
 
 

@@ -45,7 +45,7 @@ def draw(figure: Figure, axes: Axes, found: list[Panel]) -> None:
                 fontsize=6.5,
                 color=color,
             )
-    axes.set_yticks(np.arange(len(found)) + 0.5, [panel.name for panel in found], fontsize=7)
+    axes.set_yticks(np.arange(len(found)) + 0.5, [panel.counted for panel in found], fontsize=7)
     axes.set_ylim(len(found), 0)
     step = max(1, share_SE.shape[1] // NUMBERS)
     places = np.arange(0, share_SE.shape[1], step)

@@ -82,7 +82,7 @@ def main() -> None:
     top = max(0.05, *(table.max(axis=None) for table in tables))
     for place, (own, router, table) in enumerate(zip(axes, ROUTERS, tables, strict=True)):
         mesh = draw(own, table, top)
-        own.set_title(f"{router}: {compared(pairs[pairs.router.eq(router)])}", fontsize=7.5)
+        own.set_title(f"{router}\n{compared(pairs[pairs.router.eq(router)])}", fontsize=7.5)
         own.set_yticks(np.arange(len(labels)) + 0.5, labels if place == 0 else [], fontsize=6.5)
     bar = figure.colorbar(mesh, ax=list(axes), pad=0.01)
     bar.set_label("adjusted mutual information", fontsize=7)

@@ -60,7 +60,7 @@ def main() -> None:
     if len(subword):
         measured["story given token"] = panels(subword, given.strategies)
     strategies = order([panel.strategy for found in measured.values() for panel in found])
-    by_name = {p.strategy: p.name for found in reversed(measured.values()) for p in found}
+    by_name = {p.strategy: p.counted for found in reversed(measured.values()) for p in found}
     names = [by_name[strategy] for strategy in strategies]
     use_print_style()
     figure, axes = plt.subplots(

@@ -113,7 +113,7 @@ def main() -> None:
                 marker=look(p.strategy).marker,
                 ms=3.5,
                 mfc="white" if look(p.strategy).hollow else look(p.strategy).color,
-                label=p.name,
+                label=p.counted,
             )
             for p in finished[told[0]]
         ]

@@ -40,6 +40,11 @@ class Panel:
         """Its label, marked where runs failed."""
         return marked(look(self.strategy).label, self.n_failed)
 
+    @property
+    def counted(self) -> str:
+        """Its name, with how many seeds finished."""
+        return f"{self.name}, n={self.n}"
+
     def one_layer(self) -> pd.DataFrame:
         """Rows of the first seed's last layer: names of experts mean the same in it."""
         first = self.rows[self.rows.seed.eq(self.rows.seed.min())]
