@@ -115,11 +115,11 @@ def note_failed(figure: Figure, cells: pd.DataFrame, what: str = "seeds") -> Non
 def say(axes: Axes, text: str) -> None:
     """Words in the place of data that are missing."""
     axes.set_axis_off()
-    characters = max(20, int(20 * axes.get_position().width * axes.figure.get_size_inches()[0]))
+    characters = int(20 * axes.get_window_extent().width / axes.figure.dpi)  # of 7 points
     axes.text(
         0.5,
         0.5,
-        fill(text, characters),
+        fill(text, max(12, characters)),
         transform=axes.transAxes,
         ha="center",
         va="center",
