@@ -66,7 +66,7 @@ rule claims:
 
 
 rule report_inputs:
-    """All that the report needs, short of compiling it with TeX."""
+    """All that the report and the slides need, short of compiling them with TeX."""
     input:
         rules.unified.input,
         rules.capacity.input,
@@ -75,3 +75,4 @@ rule report_inputs:
         rules.analysis.input,
         rules.claims.input,
         rules.report.input.generated,
+        rules.slides.input.generated,

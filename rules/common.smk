@@ -276,3 +276,15 @@ def experiment_shapes(wildcards):
 def run_files(runs, name):
     """One file of each run."""
     return [f"results/runs/{run}/{name}" for run in runs]
+
+
+def files_of_rules():
+    """The file of rules that each rule stands in, as canonical JSON."""
+    folder = Path(workflow.basedir) / "rules"
+    return canonical_json(
+        {
+            one.name: Path(one.snakefile).stem
+            for one in workflow.rules
+            if Path(one.snakefile).parent == folder
+        }
+    )

@@ -13,6 +13,7 @@ rule numbers:
         choice="results/learning_rate/choice.csv",
         adapters="results/perft/arms.csv",
         costs_of_adapters=COSTS_OF_ADAPTERS,
+        analysis="results/analysis/summary.csv",
     output:
         json="results/report/numbers.json",
     log:
@@ -35,7 +36,7 @@ rule numbers:
         "--microbench {input.microbench:q} --ngram {input.ngram:q} --meta {input.meta:q} "
         "--run {input.run:q} --throughput {input.throughput:q} --ledger {input.ledger:q} "
         "--audits {input.audits:q} --choice {input.choice:q} --adapters {input.adapters:q} "
-        "--costs_of_adapters {input.costs_of_adapters:q} --out {output.json:q} "
+        "--costs_of_adapters {input.costs_of_adapters:q} --analysis {input.analysis:q} --out {output.json:q} "
         "2>&1 | tee {log:q}"
 
 
@@ -257,13 +258,321 @@ rule report:
         "--generated {input.generated:q} --pdf {output.pdf:q} --log {log:q}"
 
 
+rule claim_lines:
+    r"""State each claim for the slides, with its verdict and what was found: \defclaim."""
+    input:
+        table="results/claims/ledger.csv",
+        claims="claims.yaml",
+    output:
+        tex="results/report/claim_lines.tex",
+    log:
+        "results/logs/claim_lines.log",
+    benchmark:
+        "results/benchmarks/claim_lines.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        code=script_code("claim_lines"),
+    shell:
+        "python -m workflow_scripts.claim_lines --table {input.table:q} --claims {input.claims:q} "
+        "--out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+rule claim_pages:
+    """Typeset the ledger as frames of the slides, and its verdicts as a table."""
+    input:
+        table="results/claims/ledger.csv",
+    output:
+        pages="results/report/claim_pages.tex",
+        counts="results/report/claim_counts.tex",
+    log:
+        "results/logs/claim_pages.log",
+    benchmark:
+        "results/benchmarks/claim_pages.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        code=script_code("claim_pages"),
+    shell:
+        "python -m workflow_scripts.claim_pages --table {input.table:q} "
+        "--pages {output.pages:q} --counts {output.counts:q} 2>&1 | tee {log:q}"
+
+
+rule causality_table:
+    """Typeset which strategies read later tokens, and what that gains them."""
+    input:
+        audits="results/audits/audits.csv",
+        aggregate="results/unified/aggregate.csv",
+    output:
+        tex="results/report/causality_table.tex",
+    log:
+        "results/logs/causality_table.log",
+    benchmark:
+        "results/benchmarks/causality_table.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        code=script_code("causality_table"),
+    shell:
+        "python -m workflow_scripts.causality_table --audits {input.audits:q} "
+        "--aggregate {input.aggregate:q} --out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+use rule ledger_table as load_table with:
+    """Typeset load and drops of each strategy."""
+    input:
+        "results/unified/aggregate.csv",
+    output:
+        tex="results/report/load_table.tex",
+    log:
+        "results/logs/load_table.log",
+    benchmark:
+        "results/benchmarks/load_table.jsonl"
+    params:
+        script="load_table",
+        code=script_code("load_table"),
+
+
+use rule ledger_table as specialisation_table with:
+    """Typeset what the routers of each strategy specialise in."""
+    input:
+        "results/analysis/summary.csv",
+    output:
+        tex="results/report/specialisation_table.tex",
+    log:
+        "results/logs/specialisation_table.log",
+    benchmark:
+        "results/benchmarks/specialisation_table.jsonl"
+    params:
+        script="specialisation_table",
+        code=script_code("specialisation_table"),
+
+
+rule strategy_panels:
+    """Draw how each strategy of the study routes a few tokens."""
+    output:
+        tex="results/report/strategy_panels.tex",
+    log:
+        "results/logs/strategy_panels.log",
+    benchmark:
+        "results/benchmarks/strategy_panels.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        strategies=study.config.experiments.unified.strategies,
+        code=script_code(
+            "strategy_panels", *study.config.experiments.unified.strategies
+        ),
+    shell:
+        "python -m workflow_scripts.strategy_panels --names {params.strategies:q} "
+        "--out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+rule token_dropping:
+    """Draw which tokens get a slot and which are dropped."""
+    output:
+        tex="results/report/token_dropping.tex",
+    log:
+        "results/logs/token_dropping.log",
+    benchmark:
+        "results/benchmarks/token_dropping.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        code=script_code("token_dropping", "top1"),
+    shell:
+        "python -m workflow_scripts.token_dropping --out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+rule timeline:
+    """Draw the papers of report/papers.yaml by year and trend."""
+    input:
+        papers="report/papers.yaml",
+        references="report/references.bib",
+    output:
+        tex="results/report/timeline.tex",
+    log:
+        "results/logs/timeline.log",
+    benchmark:
+        "results/benchmarks/timeline.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=500,
+        gpu=0,
+    params:
+        code=script_code("timeline"),
+    shell:
+        "python -m workflow_scripts.timeline --papers {input.papers:q} "
+        "--references {input.references:q} --out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+rule pipeline_dag:
+    """Draw the pipeline itself, from its rule graph and the files of its rules."""
+    input:
+        graph="docs/rulegraph.md",
+    output:
+        tex="results/report/pipeline_dag.tex",
+    log:
+        "results/logs/pipeline_dag.log",
+    benchmark:
+        "results/benchmarks/pipeline_dag.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=500,
+        gpu=0,
+    params:
+        files=lambda wildcards: files_of_rules(),
+        code=script_code("pipeline_dag"),
+    shell:
+        "python -m workflow_scripts.pipeline_dag --graph {input.graph:q} --files {params.files:q} "
+        "--out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+rule slides_settings:
+    """Write what config.yaml and the citation file say of the slides as TeX."""
+    input:
+        citation="CITATION.cff",
+    output:
+        tex="results/report/slides_settings.tex",
+    log:
+        "results/logs/slides_settings.log",
+    benchmark:
+        "results/benchmarks/slides_settings.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=500,
+        gpu=0,
+    params:
+        slides=canonical_json(study.config.slides.model_dump()),
+        code=script_code("slides_settings"),
+    shell:
+        "python -m workflow_scripts.slides_settings --slides {params.slides:q} "
+        "--citation {input.citation:q} --out {output.tex:q} 2>&1 | tee {log:q}"
+
+
+use rule routing_heatmap as slide_heatmap with:
+    """Routing heatmap of few enough strategies to be read from afar."""
+    input:
+        "results/analysis/excerpt.csv",
+    output:
+        pdf="results/report/slide_heatmap.pdf",
+        png="results/report/slide_heatmap.png",
+    log:
+        "results/logs/slide_heatmap.log",
+    benchmark:
+        "results/benchmarks/slide_heatmap.jsonl"
+    params:
+        script="routing_heatmap",
+        code=script_code("routing_heatmap"),
+        strategies=SHOWN,
+        tokens=study.tokens,
+
+
+use rule token_routing as slide_token_routing with:
+    """Token routing of few enough strategies to be read from afar."""
+    input:
+        "results/analysis/excerpt.csv",
+    output:
+        pdf="results/report/slide_token_routing.pdf",
+        png="results/report/slide_token_routing.png",
+    log:
+        "results/logs/slide_token_routing.log",
+    benchmark:
+        "results/benchmarks/slide_token_routing.jsonl"
+    params:
+        script="token_routing",
+        code=script_code("token_routing"),
+        strategies=SHOWN,
+        tokens=study.tokens,
+
+
 use rule report as slides with:
     """Compile the slides."""
     input:
-        source=["report/slides.tex"],
+        source=SLIDES_SOURCES,
         generated=[
-            "results/report/numbers.tex",
+            expand(
+                "results/report/{name}.tex",
+                name=[
+                    "numbers",
+                    "slides_settings",
+                    "claim_lines",
+                    "claim_pages",
+                    "claim_counts",
+                    "causality_table",
+                    "load_table",
+                    "specialisation_table",
+                    "strategy_panels",
+                    "token_dropping",
+                    "timeline",
+                    "pipeline_dag",
+                ],
+            ),
+            "results/report/slide_heatmap.pdf",
+            "results/report/slide_token_routing.pdf",
             "results/perft/perft_frontier.pdf",
+            "results/capacity/capacity_drop_rate.pdf",
+            "results/capacity/capacity_tokens_per_s.pdf",
+            expand(
+                "results/unified/{figure}.pdf",
+                figure=[
+                    "frontier",
+                    "frontier_annotated",
+                    "overlay",
+                    "load_quality",
+                    "gate_balance",
+                ],
+            ),
+            expand(
+                "results/{sweep}/frontier.pdf",
+                sweep=["router_nets", "larger", "subword"],
+            ),
+            expand(
+                "results/analysis/{figure}.pdf",
+                figure=[
+                    "expert_load",
+                    "routing_heatmap_summary",
+                    "class_preference",
+                    "specialisation",
+                    "saturation",
+                    "stability",
+                    "vocabulary",
+                ],
+            ),
         ],
     output:
         pdf=report(

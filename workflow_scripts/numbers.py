@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from moe_core.numbers.adapters import adapter_cost_numbers, adapter_numbers
+from moe_core.numbers.analysis import analysis_numbers
 from moe_core.numbers.capacity import capacity_numbers
 from moe_core.numbers.judgements import audit_numbers, claim_numbers
 from moe_core.numbers.number import Number
@@ -29,6 +30,7 @@ SOURCES = (
     "choice",
     "adapters",
     "costs_of_adapters",
+    "analysis",
 )
 
 
@@ -55,6 +57,7 @@ def main() -> None:
         *rate_numbers(pd.read_csv(given.choice)),
         *adapter_numbers(pd.read_csv(given.adapters)),
         *adapter_cost_numbers(read["costs_of_adapters"]),
+        *analysis_numbers(pd.read_csv(given.analysis)),
     ]
     table = {
         "sources": {n: {"path": str(p), "sha256": file_sha256(p)} for n, p in paths.items()},
