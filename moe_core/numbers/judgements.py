@@ -17,8 +17,24 @@ def claim_numbers(ledger: pd.DataFrame) -> Iterator[Number]:
     yield Number("claims/count/all", len(ledger), "count", "ledger")
     judged = int((~ledger.verdict.isin(["AWAITS", "NOT TESTABLE"])).sum())
     yield Number("claims/count/judged", judged, "count", "ledger")
+    yield Number("claims/outcome", outcome(ledger.verdict), "text", "ledger")
     changed = ledger[ledger.changed.astype(bool)].id
     yield Number("claims/changed", words(changed), "text", "ledger")
+
+
+def outcome(verdicts: pd.Series) -> str:
+    """How many claims were judged how, as a sentence."""
+    count = verdicts.value_counts()
+    judged = int(count.drop(["AWAITS", "NOT TESTABLE"], errors="ignore").sum())
+    if not judged:
+        return f"None of the {len(verdicts)} claims could be judged by this study."
+    found = {
+        "supported": count.get("SUPPORTED", 0),
+        "found to be no difference": count.get("EQUIVALENT", 0),
+        "refuted": count.get("REFUTED", 0),
+        "left open": count.get("INCONCLUSIVE", 0),
+    }
+    return f"Of {judged} claims judged {words(f'{n} {what}' for what, n in found.items())}."
 
 
 def audit_numbers(audits: pd.DataFrame) -> Iterator[Number]:
