@@ -103,8 +103,8 @@ def timeline(found: Papers) -> str:
     return "\n".join(
         [
             r"\begin{tikzpicture}[timeline]",
-            r"\matrix (papers) [matrix of nodes, ampersand replacement=\&] {",
-            *(r" \& ".join(cells) + r" \\" for cells in rows),
+            r"\matrix (papers) [matrix of nodes] {",
+            *(r" \pgfmatrixnextcell ".join(cells) + r" \\" for cells in rows),
             "};",
             r"\draw[time axis] (papers-1-2.south west) -- "
             rf"(papers-1-{last}.south east) -- ++(2mm,0);",

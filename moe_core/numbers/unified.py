@@ -113,6 +113,8 @@ def unified_numbers(aggregate: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Num
     roles |= {n: controls.loc[n] for n in ("frozen_router", "position_hash") if n in controls.index}
     for role, cell in roles.items():
         yield from cell_numbers(f"unified/{role}", cell)
+    labels = aggregate[aggregate.control].label.drop_duplicates()
+    yield Number("unified/controls", "; ".join(labels), "text", "aggregate")
     yield Number("unified/common_seeds", len(common), "count", "summary")
     for role in ("best", "worst", "dense_of_best"):
         mean = finite(on_common_seeds.get(roles[role].name))
