@@ -29,12 +29,13 @@ def outcome(verdicts: pd.Series) -> str:
     if not judged:
         return f"None of the {len(verdicts)} claims could be judged by this study."
     found = {
-        "supported": count.get("SUPPORTED", 0),
-        "found to be no difference": count.get("EQUIVALENT", 0),
-        "refuted": count.get("REFUTED", 0),
-        "left open": count.get("INCONCLUSIVE", 0),
+        "supported": "SUPPORTED",
+        "found to be no difference": "EQUIVALENT",
+        "refuted": "REFUTED",
+        "left open": "INCONCLUSIVE",
     }
-    return f"Of {judged} claims judged {words(f'{n} {what}' for what, n in found.items())}."
+    each = ", ".join(f"{count.get(verdict, 0)} {what}" for what, verdict in found.items())
+    return f"Claims judged: {judged}, of which {each}."
 
 
 def audit_numbers(audits: pd.DataFrame) -> Iterator[Number]:
