@@ -24,7 +24,8 @@ class Study:
     of runs by experiment, ``unified`` first. adapted: rows of adapters by id; perft: ids of those
     that are compared, matched: by the budget that they share; adapter_rates: ids of those that tune
     rates. capacity: by E, the id of the run whose router the
-    capacity microbenchmark records. shapes: by id; shape_of: run id to shape id, of timed runs.
+    capacity microbenchmark records. exported: id of the run whose weights the explorer page
+    carries. shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment.
     """
 
@@ -40,6 +41,7 @@ class Study:
     adapter_rates: list[str]
     experiments: dict[str, list[str]]
     capacity: dict[int, str]
+    exported: str
     shapes: dict[str, ShapeSpec]
     shape_of: dict[str, str]
     audited: list[str]
@@ -83,6 +85,8 @@ def load_study(config: dict[str, Any]) -> Study:
         spec = arms.recorded(num_experts)
         capacity[num_experts] = run_id(spec)
         table[run_id(spec)] = spec
+    exported = arms.exported()
+    table[run_id(exported)] = exported
     matched = arms.matched()
     compared = [*arms.adapted(), *(row for rows in matched.values() for row in rows)]
     perft = {run_id(row): row for row in compared}
@@ -98,6 +102,7 @@ def load_study(config: dict[str, Any]) -> Study:
         corpus=checked.corpus.source,
         tokens=arms.tokens,
         tokenizers={
+            arms.character_tokens: arms.character_tokenizer,
             arms.tokens: checked.tokenizer,
             arms.subword_tokens: arms.subword_tokenizer,
             **({} if arms.base_model() else {arms.hub_tokens: arms.hub_tokenizer}),
@@ -109,6 +114,7 @@ def load_study(config: dict[str, Any]) -> Study:
         adapter_rates=list(rates),
         experiments=experiments,
         capacity=capacity,
+        exported=run_id(exported),
         shapes={shape_ids[run]: shape for run, shape in shapes.items()},
         shape_of=shape_ids,
         audited=list(
