@@ -11,6 +11,7 @@ include: "rules/bench.smk"
 include: "rules/audit.smk"
 include: "rules/summary.smk"
 include: "rules/adapters.smk"
+include: "rules/analysis.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -35,6 +36,7 @@ localrules:
     perft_rates,
     perft_arms,
     audits,
+    analysis_summary,
     ledger,
     frontier,
     perft_frontier,

@@ -13,6 +13,7 @@ from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerCo
 from moe_core.configuration_checks import check
 from moe_core.errors import StudyError
 from moe_core.provenance import canonical_json
+from moe_core.routing import registry
 from moe_core.runs import AdapterSpec, RunSpec, ShapeSpec, cell_name, run_id, shape_id, shape_of
 
 
@@ -26,7 +27,8 @@ class Study:
     rates. capacity: by E, the id of the run whose router the
     capacity microbenchmark records. exported: id of the run whose weights the explorer page
     carries. shapes: by id; shape_of: run id to shape id, of timed runs.
-    audited: the first run of each routed cell of the unified experiment.
+    audited: the first run of each routed cell of the unified experiment. analysed: the routed runs
+    of the unified and the subword experiment, whose decisions are recorded.
     """
 
     config: StudyConfig
@@ -45,6 +47,7 @@ class Study:
     shapes: dict[str, ShapeSpec]
     shape_of: dict[str, str]
     audited: list[str]
+    analysed: list[str]
 
     @property
     def all_runs(self) -> dict[str, RunSpec | AdapterSpec]:
@@ -60,6 +63,26 @@ class Study:
         """The configuration as it is used: of the scales, the chosen one."""
         config = self.config.model_dump(mode="json", exclude={"scales"})
         return config | {"scale": {"name": self.config.scale, **self.scale.model_dump(mode="json")}}
+
+    @property
+    def learned(self) -> list[str]:
+        """Runs of the unified experiment whose routers learn, at its largest capacity factor."""
+        usual = max(self.scale.capacity_factors)
+        found = []
+        for run in self.unified:
+            moe = self.runs[run].model.moe
+            declared = registry.declaration(moe.strategy) if moe else {}
+            learns = moe and not declared["control"] and declared["router_gradient"] != "none"
+            if moe and learns and moe.capacity_factor == usual:
+                found.append(run)
+        return found
+
+    @property
+    def excerpted(self) -> list[str]:
+        """The first run of each routed cell at the largest capacity factor."""
+        usual = max(self.scale.capacity_factors)
+        models = {run: self.runs[run].model.moe for run in self.audited}
+        return [run for run, moe in models.items() if moe and moe.capacity_factor == usual]
 
     def tokens_of(self, experiment: str) -> list[str]:
         """Names of the encoded stories that an experiment's runs read."""
@@ -124,6 +147,11 @@ def load_study(config: dict[str, Any]) -> Study:
                 if table[run].model.moe
             }.values()
         ),
+        analysed=[
+            run
+            for run in dict.fromkeys([*experiments["unified"], *experiments["subword"]])
+            if table[run].model.moe
+        ],
     )
 
 

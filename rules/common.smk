@@ -193,6 +193,12 @@ def shape_code(wildcards):
     return script_code("throughput", *strategies_of(model))
 
 
+def routing_code(wildcards):
+    """Digest of the code that a recording of decisions depends on."""
+    model = of_this_study(study.runs, wildcards.run).model
+    return script_code("routing", *strategies_of(model))
+
+
 def audit_code(wildcards):
     """Digest of the code that an audit depends on."""
     model = of_this_study(study.runs, wildcards.run).model
@@ -209,6 +215,11 @@ def row_of(wildcards):
 def tokens_meta(wildcards):
     """meta.json of the encoded stories that a run or shape reads."""
     return f"results/tokens/{row_of(wildcards).tokens}/meta.json"
+
+
+def tokens_tokenizer(wildcards):
+    """The vocabulary of the encoded stories that a run or shape reads."""
+    return f"results/tokens/{row_of(wildcards).tokens}/tokenizer.json"
 
 
 def tokens_splits(wildcards):

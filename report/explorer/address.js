@@ -22,3 +22,13 @@ function remembered(key, allowed) {
   const value = shownNow.get(key);
   return allowed.map(String).includes(value) ? value : String(allowed[0]);
 }
+
+/** Take over the fragment; whether more than the run whose row is shown has changed. */
+function readAddress() {
+  const before = new URLSearchParams(shownNow);
+  for (const key of before.keys()) shownNow.delete(key);
+  for (const [key, value] of new URLSearchParams(location.hash.slice(1))) shownNow.set(key, value);
+  const after = new URLSearchParams(shownNow);
+  for (const one of [before, after]) one.delete("run");
+  return String(before) !== String(after);
+}

@@ -41,9 +41,7 @@ function start() {
   roving(tabs, () => [...tabs.children]);
   tabs.addEventListener("focusin", (event) => event.target.click());
   window.addEventListener("hashchange", () => {
-    for (const key of [...shownNow.keys()]) shownNow.delete(key);
-    for (const [key, value] of new URLSearchParams(location.hash.slice(1))) shownNow.set(key, value);
-    drawnViews.clear();
+    if (readAddress()) drawnViews.clear();
     follow();
   });
   follow();

@@ -1,0 +1,1 @@
+"""What trained routers decide on held-out stories: recorded, then counted."""

@@ -1,0 +1,61 @@
+"""How far the routers of two runs part the same tokens alike: adjusted mutual information."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_mutual_info_score
+
+from moe_core.analysis.record import Ints, read_layers
+from moe_core.provenance import write_atomic
+from workflow_scripts.analysis import ROUTERS
+from workflow_scripts.command import parser, path_argument, run
+
+TOKENS = 16_384  # at most: its chance level is slow to count on more
+SIDE = ("run", "cell", "strategy", "label", "seed")
+
+
+def first_choices(path: Path, num_experts: int) -> list[Ints]:
+    """Expert of the largest weight of each token, by layer; num_experts where it has none."""
+    return [layer.first_T[:TOKENS].astype(np.int16) for layer in read_layers(path, num_experts)]
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", nargs="+", required=True, help="ids of runs")
+    path_argument(arguments, "summary", "routing", "out")
+    given = arguments.parse_args()
+    summary = pd.read_csv(given.summary).set_index("run", drop=False)
+    runs = [row for _, row in summary.loc[given.runs].iterrows() if row.status == "finished"]
+    # one seed gives all strategies the same initial router: pairs are of different seeds
+    pairs = [(a, b) for a, b in combinations(runs, 2) if a.seed != b.seed]
+    rows = []
+    for router in ROUTERS:
+        chosen = {
+            row.run: first_choices(
+                given.routing / row.run / f"{router}.parquet", int(row.num_experts)
+            )
+            for row in runs
+        }
+        for a, b in pairs:
+            for layer, (one_T, other_T) in enumerate(
+                zip(chosen[a.run], chosen[b.run], strict=True)
+            ):
+                rows.append(
+                    {
+                        **{f"{key}_a": a[key] for key in SIDE},
+                        **{f"{key}_b": b[key] for key in SIDE},
+                        "router": router,
+                        "layer": layer,
+                        "adjusted_mutual_information": adjusted_mutual_info_score(one_T, other_T),
+                        "num_tokens": len(one_T),
+                    }
+                )
+    columns = [f"{key}_{side}" for side in "ab" for key in SIDE]
+    columns += ["router", "layer", "adjusted_mutual_information", "num_tokens"]
+    write_atomic(given.out, pd.DataFrame(rows, columns=columns).to_csv(index=False))
+
+
+if __name__ == "__main__":
+    run(main)
