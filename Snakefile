@@ -15,6 +15,7 @@ include: "rules/analysis.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/explorer.smk"
 include: "rules/collect.smk"
 include: "rules/jobs.smk"
 include: "rules/manifest.smk"
@@ -59,6 +60,9 @@ localrules:
     manifest,
     report,
     slides,
+    explorer_stories,
+    exported_model,
+    explorer,
 
 
 rule all:

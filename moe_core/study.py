@@ -25,8 +25,8 @@ class Study:
     of runs by experiment, ``unified`` first. adapted: rows of adapters by id; perft: ids of those
     that are compared, matched: by the budget that they share; adapter_rates: ids of those that tune
     rates. capacity: by E, the id of the run whose router the
-    capacity microbenchmark records. exported: id of the run whose weights the explorer page
-    carries. shapes: by id; shape_of: run id to shape id, of timed runs.
+    capacity microbenchmark records. exported: id of the run whose weights the explorer carries.
+    shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment. analysed: the routed runs
     of the unified and the subword experiment, whose decisions are recorded.
     """

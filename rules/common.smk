@@ -89,6 +89,11 @@ REPORT_SOURCES = [
     if path.suffix in (".tex", ".bib") and path.name != "slides.tex"
 ]
 
+EXPLORER_SOURCES = [
+    str(path.relative_to(workflow.basedir))
+    for path in sorted((Path(workflow.basedir) / "report/explorer").iterdir())
+]
+
 
 wildcard_constraints:
     run="[A-Za-z0-9_.-]+",
