@@ -15,18 +15,17 @@ function classesPanel(rows, measure, change) {
       const count = own.find((row) => row.expert === expert)?.[measure] ?? 0;
       const share = all ? count / all : 0;
       return element("td", { class: share > 0.5 ? "full" : null, style: `--share:${share.toFixed(3)}`, "data-count": count, title: `${kind}, expert ${expert}: ${whole(count)} of ${whole(all)}, ${percent(share)}` },
-        count ? String(Math.round(100 * share)) : "·");
+        count ? element("b", {}, String(Math.round(100 * share))) : "·", count ? element("small", {}, whole(count)) : null);
     });
     return element("tr", {}, element("th", { scope: "row" }, kind),
-      element("td", { class: "total" }, whole(own[0].num_tokens)), ...cells,
-      element("td", { class: "total" }, whole(all)));
+      element("td", { class: "total" }, whole(own[0].num_tokens)), ...cells);
   });
   return element("div", {},
-    choices("measure", "Count", MEASURES, measure, change),
+    choices("measure", "Counted", MEASURES, measure, change),
     element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Class preference, scrolls sideways" },
       element("table", { class: "classes" },
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "class"), element("th", { scope: "col" }, "tokens"),
-          ...experts.map((expert) => element("th", { scope: "col" }, chip(expert))), element("th", { scope: "col" }, "counted"))),
+          ...experts.map((expert) => element("th", { scope: "col" }, chip(expert))))),
         element("tbody", {}, ...body))),
-    element("p", { class: "caption" }, "Per cent of a class's count that goes to each expert; the counts are in each cell's tip."));
+    element("p", { class: "caption" }, "Per cent of a class's count that goes to each expert, above the count itself."));
 }

@@ -45,7 +45,7 @@ function choices(name, label, options, value, change) {
 
 /** Digits to show of a measure, an em dash where there is none. */
 function shown(value, digits = 3) {
-  return value === null || !Number.isFinite(value) ? "—" : value.toFixed(digits);
+  return value === null || !Number.isFinite(value) ? "—" : value.toFixed(digits).replace("-", "−");
 }
 
 /** A whole number with thin spaces between thousands. */

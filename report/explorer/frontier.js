@@ -47,13 +47,15 @@ function showFrontier(section) {
   };
   const untimed = runs.filter((run) => run.status === "finished" && run.tokens_per_s === null);
   const failed = runs.filter((run) => run.status === "failed");
-  const notes = [];
+  const [low, high] = spread(drawn.map((run) => run.bits_per_byte));
+  const notes = data("runs").controls.filter((one) => drawn.length && !within(one, low, high)).map((one) =>
+    element("p", { class: "caption" }, `${one.name}: ${shown(one.bits_per_byte)} bits per byte, outside this range.`));
   if (untimed.length) notes.push(missing(`Not timed, so not drawn: ${names(untimed)}.`));
   if (failed.length) notes.push(missing(`Failed, so not drawn: ${failed.map((run) => `${run.name}, seed ${run.seed} (${run.failure})`).join("; ")}.`));
   section.replaceChildren(
     element("article", { class: "card" },
       element("h2", {}, "Quality against speed"),
-      element("p", {}, "Test bits per byte by a decoder's rule against training speed, a point a run; down and right is better. Seeds of one cell share its timing. Hollow: reads the future in training."),
+      element("p", {}, "Test bits per byte by a decoder's rule against training speed, a point a run; down and right is better. The grey line joins cells that no other beats in both. Seeds of one cell share its timing. Hollow: reads the future in training."),
       drawn.length ? plot : missing("No finished run of this study is timed."),
       element("p", { class: "caption hint" }, "Drag a box to select runs; or Tab to the points, arrows to move, Space to select, Escape to clear."),
       legend, ...notes),
@@ -88,7 +90,13 @@ function drawPlot(plot, drawn, refresh) {
   }
   figure.append(svg("text", { class: "axis", x: width - MARGIN.right, y: height - 6, "text-anchor": "end" }, "training speed (thousand tokens/s)"),
     svg("text", { class: "axis", transform: `translate(12 ${MARGIN.top}) rotate(-90)`, "text-anchor": "end" }, "test bits per byte"));
-  for (const control of data("runs").controls) drawControl(figure, control, y, y0, y1, width);
+  const best = unbeaten(drawn);
+  figure.append(svg("polyline", { class: "best", points: best.map((cell) => `${x(cell.tokens_per_s / 1e3)},${y(cell.bits_per_byte)}`).join(" ") }));
+  for (const control of data("runs").controls.filter((one) => within(one, y0, y1))) {
+    const height = y(control.bits_per_byte);
+    figure.append(svg("line", { class: "control", x1: MARGIN.left, x2: width - MARGIN.right, y1: height, y2: height }),
+      svg("text", { class: "tick", x: MARGIN.left + 6, y: height - 6 }, control.name));
+  }
   const points = [...drawn].sort((a, b) => a.tokens_per_s - b.tokens_per_s || a.bits_per_byte - b.bits_per_byte).map((run, i) =>
     svg("g", { class: "point", role: "option", tabindex: i ? -1 : 0, "aria-selected": "false", "data-run": run.run,
       "aria-label": `${run.name}, seed ${run.seed}: ${shown(run.bits_per_byte)} bits per byte, ${whole(Math.round(run.tokens_per_s))} tokens per second`,
@@ -112,13 +120,28 @@ function toggle(run) {
   if (!selected.delete(run)) selected.add(run);
 }
 
-/** A dotted line at a control's figure, or a note where that is out of range. */
-function drawControl(figure, control, y, y0, y1, width) {
-  const value = control.bits_per_byte, inside = value > y0 && value < y1;
-  const text = inside ? control.name : `${control.name}: ${shown(value, 2)}, ${value < y0 ? "below" : "above"} this range`;
-  const height = inside ? y(value) : value < y0 ? y(y0) : y(y1) + 10;
-  if (inside) figure.append(svg("line", { class: "control", x1: MARGIN.left, x2: width - MARGIN.right, y1: height, y2: height }));
-  figure.append(svg("text", { class: "tick", x: MARGIN.left + 6, y: height - 6 }, text));
+function within(control, low, high) {
+  return control.bits_per_byte > low && control.bits_per_byte < high;
+}
+
+/** Means of cells that no other cell beats in both, by speed; controls but dense ones left out. */
+function unbeaten(drawn) {
+  const cells = new Map();
+  for (const run of drawn) {
+    if (run.control && run.strategy !== "dense") continue;
+    if (!cells.has(run.cell)) cells.set(run.cell, []);
+    cells.get(run.cell).push(run);
+  }
+  const means = [...cells.values()].map((runs) => ({
+    tokens_per_s: runs[0].tokens_per_s,
+    bits_per_byte: runs.reduce((sum, run) => sum + run.bits_per_byte, 0) / runs.length,
+  })).sort((a, b) => b.tokens_per_s - a.tokens_per_s);
+  let least = Infinity;
+  return means.filter((cell) => {
+    const better = cell.bits_per_byte < least;
+    least = Math.min(least, cell.bits_per_byte);
+    return better;
+  });
 }
 
 /** Drag a box: what lies within is selected. A press that does not move toggles one point. */

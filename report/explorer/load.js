@@ -29,7 +29,7 @@ function loadPanel(run, rows, point) {
   });
   const table = element("table", { class: "load" },
     element("thead", {}, element("tr", {},
-      element("th", { scope: "col" }, "expert"), element("th", { scope: "col" }, element("span", { class: "even" }, "load")),
+      element("th", { scope: "col" }, "expert"), element("th", { scope: "col" }, "load"),
       element("th", { scope: "col" }, "kept"), element("th", { scope: "col" }, "dropped"), element("th", { scope: "col" }, "share"))),
     element("tbody", {}, ...body));
   const entropy = run.router_entropy_nats;

@@ -64,11 +64,10 @@ function showRouting(section) {
   const measure = remembered("measure", MEASURES.map(([name]) => name));
   section.replaceChildren(pickers,
     element("div", { class: "columns" },
-      element("article", { class: "card story" }, element("h2", {}, "Tokens"), line, view, key(), counts),
+      element("article", { class: "card story" }, element("h2", {}, "Tokens"), line, view, key(), counts, about),
       element("div", { class: "aside" },
         element("article", { class: "card" }, element("h2", {}, `Expert load, layer ${chosen.layer}`),
           loadPanel(arm, rowsWhere(data("load"), where), (expert) => spotlight(view, expert, assignments))),
         element("article", { class: "card" }, element("h2", {}, `Class preference, layer ${chosen.layer}`),
-          classesPanel(rowsWhere(data("classes"), where), measure, (value) => again({ measure: value })))),
-    ), about);
+          classesPanel(rowsWhere(data("classes"), where), measure, (value) => again({ measure: value }))))));
 }

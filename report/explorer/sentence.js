@@ -46,5 +46,5 @@ function drawSentence(model, text, result, remarks) {
     ...layers.map((assignments, layer) => element("section", { class: "layer", "data-layer": layer },
       element("h3", {}, `Layer ${layer}`), tokenView(characters, assignments, `Layer ${layer}, characters by expert`, line))),
     element("p", { class: "caption", id: "next" }, "It would go on with ",
-      ...next.flatMap(([p, id]) => [element("b", { class: "glyph" }, VISIBLE[names.get(id)] ?? names.get(id)), ` ${percent(p, 0)}  `])));
+      ...next.map(([p, id]) => element("span", {}, element("b", {}, VISIBLE[names.get(id)] ?? names.get(id)), ` ${percent(p, 0)}`))));
 }

@@ -72,7 +72,8 @@ function tokenView(tokens, assignments, label, line) {
     const token = event.target.closest(".token");
     if (!token) return;
     const i = Number(token.dataset.index);
-    for (const other of view.querySelectorAll('[aria-selected="true"]')) other.setAttribute("aria-selected", "false");
+    line.pointed?.setAttribute("aria-selected", "false");
+    line.pointed = token;
     token.setAttribute("aria-selected", "true");
     tell(line, tokens[i], i, assignments[i]);
   };
