@@ -1,6 +1,7 @@
 """What must hold of any explorer page, held against the files that it was made from."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,13 +44,16 @@ SENTENCES = [
 @contextmanager
 def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Page]:
     """The page, opened from disk. Raises if it logged an error or asked for anything but itself."""
-    page = browser.new_page(**options)
+    page, address = browser.new_page(**options), path.resolve().as_uri()
+    page.set_default_timeout(5000)
     faults: list[str] = []
     page.on("console", lambda message: faults.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-    page.on("request", lambda r: None if r.url.startswith("data:") else faults.append(r.url))
-    page.goto(path.resolve().as_uri())
-    faults.remove(path.resolve().as_uri())
+    page.on(
+        "request",
+        lambda asked: asked.url.startswith((address, "data:")) or faults.append(asked.url),
+    )
+    page.goto(address)
     try:
         yield page
         assert not faults
@@ -72,9 +76,8 @@ def check_counts(page: Page, analysis: Path) -> int:
     for run in page.locator("#arm option").evaluate_all("all => all.map(one => one.value)"):
         page.select_option("#arm", run)
         for layer in load[load.run.eq(run)].layer.unique():
-            page.locator(
-                f'input[name="layer"] + span:text-matches("^{layer:.0f}\\\\b")'
-            ).first.click()
+            label = page.locator("#routing .choices label", has_text=re.compile(rf"^{layer:.0f}\b"))
+            label.locator('input[name="layer"]').first.check(force=True)
             own = load[load.run.eq(run) & load.layer.eq(layer)].sort_values("expert")
             assert cells(page, ".load td.kept") == [str(int(n)) for n in own.kept]
             dropped = own.assignments - own.kept
@@ -121,7 +124,7 @@ def check_sentences(page: Page, run: Path, tokens: Path) -> int:
             experts = layer.routing.expert_A.view(-1, top_k)
             mine = torch.tensor([[one["weight"] for one in token] for token in theirs])
             torch.testing.assert_close(mine, weights, atol=1e-4, rtol=0)
-            ranked = layer.logits_TE.sort(-1, descending=True).values
+            ranked, _ = layer.logits_TE.sort(-1, descending=True)
             clear = (ranked[:, :top_k] - ranked[:, 1 : top_k + 1] > 1e-4).all(-1)
             chosen = torch.tensor([[one["expert"] for one in token] for token in theirs])
             assert (chosen[clear] == experts[clear]).all()

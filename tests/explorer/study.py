@@ -221,7 +221,7 @@ def write_page(results: Path, runs: list[str], tokens: Path) -> Path:
 
 
 def write_study(results: Path, activation: str = "swiglu", tied_head: bool = True) -> Path:
-    """A folder like results/ with all that the page is made from, and the page, whose path it is."""
+    """A folder like results/ with all that the page is made from; the path of the page."""
     tokens = results / "tokens/builtin-char"
     write_tokens(tokens)
     counts_V = open_corpus(tokens).counts_V
