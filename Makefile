@@ -7,7 +7,7 @@ ARGS ?=
 ALONE := tests/workflow tests/cluster tests/training/test_process.py
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report watch reference verify test check audit mutants fix env dev tex lock docs clean help
+.PHONY: report watch reference gallery verify test check audit mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -73,6 +73,9 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 
 reference: env ## Store the finished study as results/reference
 	python -m workflow_scripts.reference --manifest results/manifest.json --out results/reference
+
+gallery: env ## Store a few small figures of the finished study as docs/gallery
+	python -m workflow_scripts.gallery --results results --out docs/gallery
 
 verify: env ## Hold the finished study to its manifest, and train one run anew
 	python -m workflow_scripts.verify --manifest results/manifest.json $(ARGS)

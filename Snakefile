@@ -66,7 +66,7 @@ localrules:
 
 
 rule all:
-    """Every target (data, unified, capacity, experiments, claims), the manifest and the report."""
+    """Every target (data, unified, capacity, experiments, perft, analysis, claims), the manifest and the report."""
     default_target: True
     input:
         rules.data.input,
@@ -74,6 +74,7 @@ rule all:
         rules.capacity.input,
         rules.experiments.input,
         rules.perft.input,
+        rules.analysis.input,
         rules.claims.input,
         rules.manifest.output,
         "report/report.pdf",

@@ -31,7 +31,7 @@ rule routing:
         "--trained {output.trained:q} --untrained {output.untrained:q} 2>&1 | tee {log:q}"
 
 
-rule analysis:
+rule routing_tables:
     """Tables of what all routers decide: load, classes, information, company, vocabulary, a text."""
     input:
         summary=expand(
@@ -55,9 +55,9 @@ rule analysis:
         vocabulary="results/analysis/vocabulary.csv",
         excerpt="results/analysis/excerpt.csv",
     log:
-        "results/logs/analysis.log",
+        "results/logs/routing_tables.log",
     benchmark:
-        "results/benchmarks/analysis.jsonl"
+        "results/benchmarks/routing_tables.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: 1
@@ -69,10 +69,10 @@ rule analysis:
         runs=study.analysed,
         excerpts=study.excerpted,
         subword=[run for run in study.experiments["subword"] if run in study.analysed],
-        code=script_code("analysis"),
+        code=script_code("routing_tables"),
         folder=subpath(output.expert_load, parent=True),
     shell:
-        "python -m workflow_scripts.analysis --summary {input.summary:q} --runs {params.runs:q} "
+        "python -m workflow_scripts.routing_tables --summary {input.summary:q} --runs {params.runs:q} "
         "--excerpts {params.excerpts:q} --subword {params.subword:q} --routing results/routing "
         "--folder {params.folder:q} 2>&1 | tee {log:q}"
 

@@ -41,6 +41,14 @@ rule experiments:
         rules.learning_rate_choice.output,
 
 
+rule analysis:
+    """What routers decide at inference: recordings, tables and figures."""
+    input:
+        rules.routing_tables.output,
+        rules.stability.output,
+        rules.analysis_summary.output,
+
+
 rule perft:
     """The experiment on adapters: its CSVs and its frontier."""
     input:
@@ -64,5 +72,6 @@ rule report_inputs:
         rules.capacity.input,
         rules.experiments.input,
         rules.perft.input,
+        rules.analysis.input,
         rules.claims.input,
         rules.report.input.generated,

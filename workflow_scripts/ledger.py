@@ -49,17 +49,26 @@ def named_path(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def with_analysis(summary: pd.DataFrame, analysis: pd.DataFrame) -> pd.DataFrame:
+    """The summary of an experiment with what the analysis says of its runs."""
+    new = analysis.columns.difference(summary.columns)
+    return summary.merge(analysis[["run", *new]], "left", "run", validate="m:1")
+
+
 def main() -> None:
     arguments = parser(__doc__)
-    path_argument(arguments, "claims", "audits", "out")
+    path_argument(arguments, "claims", "audits", "analysis", "out")
     arguments.add_argument("--summary", type=named_path, nargs="+", action="extend", required=True)
     arguments.add_argument("--stories", type=Path, nargs="+", required=True, help="RUN/stories.csv")
     arguments.add_argument("--stored", type=Path, nargs="?", help="ledger to compare with")
     arguments.add_argument("--smoke", choices=["true", "false"], required=True)
     given = arguments.parse_args()
     claims = load_claims(given.claims)
+    analysis = pd.read_csv(given.analysis)
     evidence = Evidence(
-        summaries={name: pd.read_csv(path) for name, path in given.summary},
+        summaries={
+            name: with_analysis(pd.read_csv(path), analysis) for name, path in given.summary
+        },
         stories={path.parent.name: pd.read_csv(path) for path in given.stories},
         audits=pd.read_csv(given.audits),
     )

@@ -9,8 +9,8 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from moe_core.analysis.record import Ints, read_layers
 from moe_core.provenance import write_atomic
-from workflow_scripts.analysis import ROUTERS
 from workflow_scripts.command import parser, path_argument, run
+from workflow_scripts.routing_tables import ROUTERS
 
 TOKENS = 16_384  # at most: its chance level is slow to count on more
 SIDE = ("run", "cell", "strategy", "label", "seed")
@@ -21,6 +21,25 @@ def first_choices(path: Path, num_experts: int) -> list[Ints]:
     return [layer.first_T[:TOKENS].astype(np.int16) for layer in read_layers(path, num_experts)]
 
 
+def agreements(runs: list[pd.Series], chosen: dict[str, list[Ints]]) -> pd.DataFrame:
+    """A row a layer and a pair of runs of different seeds; chosen: first choices of each run.
+
+    One seed gives all strategies the same initial router: agreement within it is no finding.
+    """
+    rows = []
+    for a, b in combinations(runs, 2):
+        if a.seed == b.seed:
+            continue
+        for layer, (one_T, other_T) in enumerate(zip(chosen[a.run], chosen[b.run], strict=True)):
+            score = adjusted_mutual_info_score(one_T, other_T)
+            rows.append(
+                [*(a[key] for key in SIDE), *(b[key] for key in SIDE), layer, score, len(one_T)]
+            )
+    sides = [f"{key}_{side}" for side in "ab" for key in SIDE]
+    columns = [*sides, "layer", "adjusted_mutual_information", "num_tokens"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", nargs="+", required=True, help="ids of runs")
@@ -28,9 +47,7 @@ def main() -> None:
     given = arguments.parse_args()
     summary = pd.read_csv(given.summary).set_index("run", drop=False)
     runs = [row for _, row in summary.loc[given.runs].iterrows() if row.status == "finished"]
-    # one seed gives all strategies the same initial router: pairs are of different seeds
-    pairs = [(a, b) for a, b in combinations(runs, 2) if a.seed != b.seed]
-    rows = []
+    tables = []
     for router in ROUTERS:
         chosen = {
             row.run: first_choices(
@@ -38,23 +55,8 @@ def main() -> None:
             )
             for row in runs
         }
-        for a, b in pairs:
-            for layer, (one_T, other_T) in enumerate(
-                zip(chosen[a.run], chosen[b.run], strict=True)
-            ):
-                rows.append(
-                    {
-                        **{f"{key}_a": a[key] for key in SIDE},
-                        **{f"{key}_b": b[key] for key in SIDE},
-                        "router": router,
-                        "layer": layer,
-                        "adjusted_mutual_information": adjusted_mutual_info_score(one_T, other_T),
-                        "num_tokens": len(one_T),
-                    }
-                )
-    columns = [f"{key}_{side}" for side in "ab" for key in SIDE]
-    columns += ["router", "layer", "adjusted_mutual_information", "num_tokens"]
-    write_atomic(given.out, pd.DataFrame(rows, columns=columns).to_csv(index=False))
+        tables.append(agreements(runs, chosen).assign(router=router))
+    write_atomic(given.out, pd.concat(tables).to_csv(index=False))
 
 
 if __name__ == "__main__":

@@ -8,26 +8,24 @@ from moe_core.measure.specialisation import Specialisation
 DRAWS = 20  # the permutation floor of a p value is 1 / 21
 
 
-def conditional_specialisation(story_A: Ints, token_A: Ints, expert_A: Ints) -> Specialisation:
-    """Plug-in I(expert; story | token) in nats, beside its null: experts shuffled within a token.
+def conditional_specialisation(story_T: Ints, token_T: Ints, expert_T: Ints) -> Specialisation:
+    """Plug-in I(expert; story | token) in nats of one expert a token, beside its null.
 
-    The bias is large, for most (token, story) pairs are rare; it is that of the null, whose mean
-    is taken away for ``corrected_nats``. Assignments of one token count as exchangeable between
-    stories.
+    The null deals out the experts of equal tokens anew among their occurrences. The bias is large,
+    for most pairs of token and story are rare: ``corrected_nats`` is what the null's mean leaves.
     """
-    order_A = np.argsort(token_A, kind="stable")
-    token_A, story_A, expert_A = token_A[order_A], story_A[order_A], expert_A[order_A]
-    experts = int(expert_A.max()) + 1
-    stories = int(story_A.max()) + 2  # -1 is the first separator's
-    pair_A = np.unique(token_A * stories + story_A + 1, return_inverse=True)[1]
-    given_token = _conditional_entropy(token_A, expert_A, experts)
+    order_T = np.argsort(token_T, kind="stable")
+    token_T, story_T, expert_T = token_T[order_T], story_T[order_T], expert_T[order_T]
+    experts, stories = int(expert_T.max()) + 1, int(story_T.max()) + 2  # the first is of none
+    pair_T = np.unique(token_T * stories + story_T + 1, return_inverse=True)[1]
+    given_token = _conditional_entropy(token_T, expert_T, experts)
 
-    def information(expert_A: Ints) -> float:
-        return given_token - _conditional_entropy(pair_A, expert_A, experts)
+    def information(expert_T: Ints) -> float:
+        return given_token - _conditional_entropy(pair_T, expert_T, experts)
 
     rng = np.random.default_rng(0)
-    observed = information(expert_A)
-    null = np.array([information(_shuffled(token_A, expert_A, rng)) for _ in range(DRAWS)])
+    observed = information(expert_T)
+    null = np.array([information(_shuffled(token_T, expert_T, rng)) for _ in range(DRAWS)])
     reached = np.count_nonzero(null >= observed - 1e-12)
     return Specialisation(
         mutual_information_nats=observed,
@@ -38,17 +36,17 @@ def conditional_specialisation(story_A: Ints, token_A: Ints, expert_A: Ints) -> 
     )
 
 
-def _shuffled(token_A: Ints, expert_A: Ints, rng: np.random.Generator) -> Ints:
-    """Experts dealt out anew among the assignments of each token; token_A is sorted."""
-    return expert_A[np.argsort(token_A + rng.random(len(token_A)))]
+def _shuffled(token_T: Ints, expert_T: Ints, rng: np.random.Generator) -> Ints:
+    """Experts dealt out anew among the occurrences of each token; token_T is sorted."""
+    return expert_T[np.argsort(token_T + rng.random(len(token_T)))]
 
 
-def _conditional_entropy(kind_A: Ints, expert_A: Ints, experts: int) -> float:
+def _conditional_entropy(kind_T: Ints, expert_T: Ints, experts: int) -> float:
     """H(expert | kind) in nats."""
 
-    def sum_of_logs(ids_A: Ints) -> float:
-        counts = np.bincount(ids_A)
+    def sum_of_logs(ids_T: Ints) -> float:
+        counts = np.bincount(ids_T)
         counts = counts[counts > 0]
         return float((counts * np.log(counts)).sum())
 
-    return (sum_of_logs(kind_A) - sum_of_logs(kind_A * experts + expert_A)) / len(kind_A)
+    return (sum_of_logs(kind_T) - sum_of_logs(kind_T * experts + expert_T)) / len(kind_T)

@@ -64,14 +64,17 @@ def class_preference(layer: RecordedLayer, class_T: Ints) -> pd.DataFrame:
 
 
 def information(layer: RecordedLayer, class_T: Ints, with_stories: bool) -> pd.DataFrame:
-    """Mutual information of expert and class, or token; with_stories: and story given the token."""
+    """Mutual information of expert and class, or token, over assignments.
+
+    with_stories: and, over tokens, of a token's first expert and its story, given the token.
+    """
     rows = {
         "class": specialisation(layer.counts(class_T, len(CLASSES)), DRAWS),
         "token": specialisation(layer.counts(layer.token_T, int(layer.token_T.max()) + 1), DRAWS),
     }
     if with_stories:
         rows["story given token"] = conditional_specialisation(
-            layer.story_T[layer.row_A], layer.token_T[layer.row_A], layer.expert_A
+            layer.story_T, layer.token_T, layer.first_T
         )
     load_E = np.bincount(layer.expert_A, minlength=layer.num_experts)
     table = pd.DataFrame([{"of": of, **asdict(found)} for of, found in rows.items()])
@@ -122,6 +125,7 @@ def vocabulary(layer: RecordedLayer, texts: Mapping[int, str]) -> pd.DataFrame:
 
 def excerpt(layer: RecordedLayer, texts: Mapping[int, str], count: int) -> pd.DataFrame:
     """The first ``count`` tokens with all their assignments, as lists parted by spaces."""
+    count = min(count, len(layer.token_T))
     starts = np.searchsorted(layer.row_A, np.arange(count + 1))
     columns = {"experts": layer.expert_A, "dropped": layer.dropped_A.astype(int)}
     columns |= {"weights": np.array([f"{w:.4g}" for w in layer.weight_A[: starts[-1]]])}

@@ -34,6 +34,12 @@ Measure = Literal[
     "router_entropy_nats",
     "tokens_per_s",
     "steps_to_target",
+    "space_primary_share",
+    "space_primary_share_gain",
+    "class_nats_gain",
+    "class_less_story_nats",
+    "agreement_across_strategies",
+    "agreement_gap",
 ]
 Extreme = Literal["smallest", "largest"]
 

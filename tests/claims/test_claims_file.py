@@ -94,7 +94,6 @@ def test_what_awaits_an_experiment():
     assert waiting == {
         **dict.fromkeys(["C09"], "memory by capacity factor"),
         **dict.fromkeys(["C11"], "speed by choices and experts"),
-        **dict.fromkeys(["C23", "C24", "C25"], "analysis"),
         **dict.fromkeys(["C36", "C37"], "vision"),
         **dict.fromkeys(["C39", "C40", "C42"], "kernels"),
     }

@@ -161,7 +161,18 @@ class Command:
             stories.append(str(folder / of_run / "stories.csv"))
             table.to_csv(stories[-1], index=False)
         evidence.audits.to_csv(folder / "audits.csv", index=False)
-        line = ["ledger", "--claims", str(self.claims), "--audits", str(folder / "audits.csv")]
+        pd.DataFrame({"run": [], "class_nats_gain": []}).to_csv(
+            folder / "analysis.csv", index=False
+        )
+        line = [
+            "ledger",
+            "--analysis",
+            str(folder / "analysis.csv"),
+            "--claims",
+            str(self.claims),
+            "--audits",
+            str(folder / "audits.csv"),
+        ]
         line += ["--summary", *summaries, "--stories", *stories, "--smoke", smoke]
         line += ["--out", str(folder / "ledger.csv"), *more]
         self.monkeypatch.setattr(sys, "argv", line)
