@@ -349,7 +349,8 @@ def test_the_exported_run_costs_nothing_where_the_usual_model_is_small(scale: st
     study = with_value("scale", scale)
     spec = study.runs[study.exported]
     assert study.exported in study.unified
-    assert spec.model.moe and spec.model.moe.strategy == "softk"
+    assert spec.model.moe
+    assert spec.model.moe.strategy == "softk"
     assert spec.seed == study.scale.seeds[0]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from moe_core.study import load_study
 from moe_core.training.evaluation import routing_steps
 from tests.configurations import DEFAULT, ROOT
 from tests.conftest import moe_of
-from workflow_scripts import analysis, explorer, explorer_stories, exported_model
+from workflow_scripts import explorer, explorer_stories, exported_model, routing_tables
 
 STORIES = [
     "The fox ran home. </script><b>He</b> was glad.",
@@ -64,9 +65,15 @@ def write_tokens(folder: Path) -> None:
     (folder / "meta.json").write_text(json.dumps(meta))
 
 
+@cache
+def usual_row() -> RunSpec:
+    """The run that the default study exports."""
+    study = load_study(DEFAULT)
+    return study.runs[study.exported]
+
+
 def spec_of(strategy: str, moe: dict[str, Any], activation: str, tied_head: bool) -> RunSpec:
     """A row of a tiny model."""
-    usual = load_study(DEFAULT)
     model = TransformerConfig(
         dim=32,
         layers=2,
@@ -76,7 +83,7 @@ def spec_of(strategy: str, moe: dict[str, Any], activation: str, tied_head: bool
         tied_head=tied_head,
         moe=moe_of(strategy, **moe),
     )
-    row = usual.runs[usual.exported]
+    row = usual_row()
     training = row.training.model_copy(update={"seq_len": 64, "test_tokens": 256})
     return row.model_copy(update={"model": model, "training": training})
 
@@ -198,12 +205,12 @@ def call(main: Any, *options: object) -> None:
 
 
 def write_page(results: Path, runs: list[str], tokens: Path) -> Path:
-    """What the rules analysis, explorer_stories, exported_model and explorer run."""
+    """What the rules routing_tables, explorer_stories, exported_model and explorer run."""
     summary, routing = results / "unified/summary.csv", results / "routing"
     stories, model = results / "explorer/stories.json", results / "explorer/model.json"
     page, tables = results / "explorer/index.html", results / "analysis"
     options = ["--summary", summary, "--routing", routing, "--folder", tables]
-    call(analysis.main, *options, "--runs", *runs, "--excerpts", runs[0], "--subword")
+    call(routing_tables.main, *options, "--runs", *runs, "--excerpts", runs[0], "--subword")
     named = [f"{run}={routing}/{run}/trained.parquet" for run in runs]
     call(explorer_stories.main, "--routing", *named, "--out", stories)
     call(

@@ -10,8 +10,6 @@ from moe_core.runs import run_id
 from tests.explorer.checks import cells, check_counts, check_sentences, opened
 from tests.explorer.study import ARMS, FAILURE, STORIES, spec_of, write_study
 
-MEGABYTES = 15
-
 
 def run_of(place: int) -> str:
     return run_id(spec_of(*ARMS[place], activation="swiglu", tied_head=True))
@@ -208,6 +206,5 @@ def test_a_phone_never_scrolls_sideways(browser, made, view):
         assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_the_page_is_small_and_its_bytes_follow_from_its_inputs(made, tmp_path):
-    assert made.stat().st_size < MEGABYTES * 1e6
+def test_equal_inputs_give_equal_bytes(made, tmp_path):
     assert write_study(tmp_path).read_bytes() == made.read_bytes()
