@@ -79,3 +79,4 @@ rule all:
         rules.manifest.output,
         "report/report.pdf",
         "report/slides.pdf",
+        "results/explorer/index.html",

@@ -44,7 +44,7 @@ SENTENCES = [
 
 @contextmanager
 def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Page]:
-    """The page, opened from disk. Fails if it is large, logs a word or asks for more than itself."""
+    """The page, opened from disk. Fails if it is large, logs a word or asks for more."""
     assert path.stat().st_size < MEGABYTES * 1e6
     page, address = browser.new_page(**options), path.resolve().as_uri()
     page.set_default_timeout(5000)
