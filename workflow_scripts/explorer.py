@@ -43,7 +43,11 @@ def columns_of(frame: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
 def named(summary: pd.DataFrame) -> pd.DataFrame:
     """Rows of the unified experiment with the names that the figure of the frontier gives them."""
     several = len(summary.capacity_factor.dropna().unique()) > 1
-    return summary.assign(name=[point_label(row, several) for _, row in summary.iterrows()])
+    names = [
+        row.label if row.strategy == "ngram" else point_label(row, several)
+        for _, row in summary.iterrows()
+    ]
+    return summary.assign(name=names)
 
 
 def looks(strategies: list[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ function showLedger(section) {
   const wanted = new Set(verdicts);
   const count = element("p", { role: "status", id: "found" });
   const list = element("div", { class: "ledger" });
-  const search = element("input", { type: "search", id: "words", placeholder: "e.g. hash, perplexity, C07", oninput: () => draw() });
+  const search = element("input", { type: "search", id: "words", placeholder: "e.g. hash, perplexity, C07", oninput: () => draw(), onchange: () => remember({ words: search.value || null }) });
   search.value = shownNow.get("words") ?? "";
   const boxes = verdicts.map((verdict) => {
     const many = claims.filter((claim) => claim.verdict === verdict).length;
@@ -22,7 +22,6 @@ function showLedger(section) {
     return element("label", {}, box, element("span", {}, `${verdict.toLowerCase()} ${many}`));
   });
   const draw = () => {
-    remember({ words: search.value || null });
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const found = claims.filter((claim) => {
       const text = `${claim.id} ${claim.sentence} ${claim.source} ${claim.verdict} ${claim.reason ?? ""}`.toLowerCase();

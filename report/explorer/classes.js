@@ -14,7 +14,7 @@ function classesPanel(rows, measure, change) {
     const cells = experts.map((expert) => {
       const count = own.find((row) => row.expert === expert)?.[measure] ?? 0;
       const share = all ? count / all : 0;
-      return element("td", { class: share > 0.5 ? "full" : null, style: `--share:${share.toFixed(3)}`, "data-count": count, title: `${kind}, expert ${expert}: ${whole(count)} of ${whole(all)}, ${percent(share)}` },
+      return element("td", { style: `--share:${share.toFixed(3)}`, "data-count": count, title: `${kind}, expert ${expert}: ${whole(count)} of ${whole(all)}, ${percent(share)}` },
         count ? element("b", {}, String(Math.round(100 * share))) : "·", count ? element("small", {}, whole(count)) : null);
     });
     return element("tr", {}, element("th", { scope: "row" }, kind),

@@ -12,12 +12,9 @@ function showSentence(section) {
   const model = loadModel(exported), most = model.most_characters;
   const result = element("div", { id: "routed" });
   const remarks = element("p", { class: "caption", id: "remarks", role: "status" });
-  const input = element("textarea", { id: "typed", rows: 2, maxlength: most, spellcheck: "false", oninput: () => draw() });
+  const input = element("textarea", { id: "typed", rows: 2, maxlength: most, spellcheck: "false", oninput: () => draw(), onchange: () => remember({ text: input.value }) });
   input.value = shownNow.get("text") ?? FIRST;
-  const draw = () => {
-    remember({ text: input.value });
-    drawSentence(model, input.value, result, remarks);
-  };
+  const draw = () => drawSentence(model, input.value, result, remarks);
   const { moe, layers } = model.model;
   section.replaceChildren(
     element("article", { class: "card" },
@@ -26,7 +23,7 @@ function showSentence(section) {
       element("label", { class: "picker", for: "typed" }, element("span", {}, "Sentence"), input),
       remarks, result,
       element("p", { class: "caption" }, element("a", { href: addressOf({ run: model.run }) }, `${model.run}: its configuration`))));
-  drawSentence(model, input.value, result, remarks);
+  draw();
 }
 
 function drawSentence(model, text, result, remarks) {

@@ -99,14 +99,19 @@ def check_counts(page: Page, analysis: Path) -> int:
 
 
 @torch.no_grad()
-def check_sentences(page: Page, run: Path, tokens: Path) -> int:
-    """What the page decides is what moe_core decides by a decoder's rule; assignments compared."""
+def check_sentences(page: Page, exported: Path, run: Path, tokens: Path) -> int:
+    """What the page decides is what moe_core decides by a decoder's rule; assignments compared.
+
+    exported: what the rule exported_model wrote of the run.
+    """
     spec = RunSpec.model_validate(json.loads((run / "summary.json").read_text())["spec"])
     model = trained_model(run, spec.model, open_corpus(tokens).counts_V)
     tokenizer = Tokenizer.from_file(str(tokens / "tokenizer.json"))
     assert spec.model.moe
     top_k, compared = spec.model.moe.top_k, 0
-    page.evaluate("globalThis.exported = loadModel(data('model'))")
+    page.evaluate(
+        "text => { globalThis.exported = loadModel(JSON.parse(text)); }", exported.read_text()
+    )
     for text in SENTENCES:
         ids = tokenizer.encode(text).ids
         found = page.evaluate(

@@ -35,7 +35,7 @@ STORIES = [
     "The end came soon, and all of them slept until ten.",
     "Every one of the hares ran home that day, and so did he.",
 ]
-# strategy, changes of its routing, activation; the first one is exported
+# strategy, changes of its routing; the first one is exported
 ARMS: list[tuple[str, dict[str, Any]]] = [
     ("softk", {"num_experts": 8}),
     ("softk", {"num_experts": 40, "top_k": 3, "capacity_factor": 1.25}),
@@ -72,7 +72,9 @@ def usual_row() -> RunSpec:
     return study.runs[study.exported]
 
 
-def spec_of(strategy: str, moe: dict[str, Any], activation: str, tied_head: bool) -> RunSpec:
+def spec_of(
+    strategy: str, moe: dict[str, Any], activation: str = "swiglu", tied_head: bool = True
+) -> RunSpec:
     """A row of a tiny model."""
     model = TransformerConfig(
         dim=32,
@@ -227,12 +229,12 @@ def write_page(results: Path, runs: list[str], tokens: Path) -> Path:
     return page
 
 
-def write_study(results: Path, activation: str = "swiglu", tied_head: bool = True) -> Path:
+def write_study(results: Path) -> Path:
     """A folder like results/ with all that the page is made from; the path of the page."""
     tokens = results / "tokens/builtin-char"
     write_tokens(tokens)
     counts_V = open_corpus(tokens).counts_V
-    specs = [spec_of(strategy, moe, activation, tied_head) for strategy, moe in ARMS]
+    specs = [spec_of(*arm) for arm in ARMS]
     for spec in specs:
         model = write_run(results / "runs" / run_id(spec), spec, counts_V)
         write_routing(results / "routing" / run_id(spec), spec, model, tokens)

@@ -6,13 +6,15 @@ import re
 import pandas as pd
 import pytest
 
+from moe_core.corpus.batches import open_corpus
 from moe_core.runs import run_id
 from tests.explorer.checks import cells, check_counts, check_sentences, opened
-from tests.explorer.study import ARMS, FAILURE, STORIES, spec_of, write_study
+from tests.explorer.study import ARMS, FAILURE, STORIES, call, spec_of, write_page, write_run
+from workflow_scripts import exported_model
 
 
 def run_of(place: int) -> str:
-    return run_id(spec_of(*ARMS[place], activation="swiglu", tied_head=True))
+    return run_id(spec_of(*ARMS[place]))
 
 
 def test_counts_are_those_of_the_tables(browser, made):
@@ -22,18 +24,22 @@ def test_counts_are_those_of_the_tables(browser, made):
 
 def test_sentences_are_routed_as_moe_core_routes_them(browser, made):
     results = made.parents[1]
+    exported, run = made.with_name("model.json"), results / "runs" / run_of(0)
     with opened(browser, made) as page:
-        compared = check_sentences(
-            page, results / "runs" / run_of(0), results / "tokens/builtin-char"
-        )
+        shown = page.evaluate("data('model')")
+        compared = check_sentences(page, exported, run, results / "tokens/builtin-char")
+    assert shown == json.loads(exported.read_text())
     assert compared > 1000
 
 
-def test_so_are_they_by_gelu_experts_and_a_head_of_its_own(browser, tmp_path):
-    made = write_study(tmp_path, activation="gelu", tied_head=False)
-    run = run_id(spec_of(*ARMS[0], activation="gelu", tied_head=False))
+def test_so_are_they_by_gelu_experts_and_a_head_of_its_own(browser, made, tmp_path):
+    tokens, exported = made.parents[1] / "tokens/builtin-char", tmp_path / "model.json"
+    spec = spec_of(*ARMS[0], activation="gelu", tied_head=False)
+    write_run(tmp_path / "run", spec, open_corpus(tokens).counts_V)
+    options = ("--run", tmp_path / "run", "--tokens", tokens, "--out", exported)
+    call(exported_model.main, *options)
     with opened(browser, made) as page:
-        check_sentences(page, tmp_path / "runs" / run, tmp_path / "tokens/builtin-char")
+        check_sentences(page, exported, tmp_path / "run", tokens)
 
 
 def test_tokens_wear_their_first_expert_and_what_no_expert_processed_is_struck(browser, made):
@@ -206,5 +212,17 @@ def test_a_phone_never_scrolls_sideways(browser, made, view):
         assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_equal_inputs_give_equal_bytes(made, tmp_path):
-    assert write_study(tmp_path).read_bytes() == made.read_bytes()
+def test_equal_inputs_give_equal_bytes(made):
+    before, results = made.read_bytes(), made.parents[1]
+    write_page(results, [run_of(i) for i in range(len(ARMS))], results / "tokens/builtin-char")
+    assert made.read_bytes() == before
+
+
+def test_pointing_at_an_expert_dims_the_tokens_of_others(browser, made):
+    with opened(browser, made) as page:
+        page.locator(".load tbody tr").first.focus()
+        page.keyboard.press("ArrowDown")
+        expert = page.evaluate("document.activeElement.dataset.expert")
+        lit = cells(page, "#routing .tokens .token:not(.dim) .number")
+        assert lit == [n for n in cells(page, "#routing .tokens .number") if n == expert]
+        assert page.locator("#routing .tokens .dim").count() > 0
