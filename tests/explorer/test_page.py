@@ -137,6 +137,7 @@ def test_a_failed_run_and_a_smoke_test_say_so(browser, made):
 def test_a_brush_selects_runs_and_leads_to_their_configuration(browser, made):
     with opened(browser, made) as page:
         page.click("#tab-frontier")
+        page.wait_for_selector(".point")
         assert page.locator(".point").count() == len(ARMS) - 2 + 1  # failed, not timed; dense
         box = page.locator(f'.point[data-run="{run_of(1)}"]').bounding_box()
         assert box
