@@ -1,3 +1,9 @@
+# whose routers are drawn: where each strategy has a panel, and where each has a row
+UNIFIED = study.config.experiments.unified
+HEADLINE = UNIFIED.headline or UNIFIED.strategies
+COMPARED = [s for s in UNIFIED.strategies if not s.startswith("as_published_")]
+
+
 rule frontier:
     """Frontier: bits per byte against tokens per second."""
     input:
@@ -196,3 +202,306 @@ use rule frontier as capacity_tokens_per_s with:
     params:
         script="capacity_tokens_per_s",
         code=script_code("capacity_tokens_per_s"),
+
+
+use rule frontier as sweep_frontier with:
+    """Frontier of an experiment that changes one thing; quality alone where it is not timed."""
+    input:
+        "results/{sweep}/aggregate.csv",
+    output:
+        pdf="results/{sweep}/frontier.pdf",
+        png=report(
+            "results/{sweep}/frontier.png",
+            category="{sweep}",
+            labels={"figure": "frontier"},
+            caption="../report/captions/sweep_frontier.rst",
+        ),
+    log:
+        "results/logs/sweep_frontier/{sweep}.log",
+    benchmark:
+        "results/benchmarks/sweep_frontier/{sweep}.jsonl"
+    params:
+        script="frontier",
+        code=script_code("frontier"),
+
+
+use rule frontier as frontier_annotated with:
+    """Annotated frontier: operating regimes of the strategies, found by rule."""
+    input:
+        "results/unified/aggregate.csv",
+    output:
+        pdf="results/unified/frontier_annotated.pdf",
+        png=report(
+            "results/unified/frontier_annotated.png",
+            category="unified",
+            labels={"figure": "annotated frontier"},
+            caption="../report/captions/frontier_annotated.rst",
+        ),
+    log:
+        "results/logs/frontier_annotated.log",
+    benchmark:
+        "results/benchmarks/frontier_annotated.jsonl"
+    params:
+        script="frontier_annotated",
+        code=script_code("frontier_annotated"),
+
+
+use rule frontier as gate_balance with:
+    """Gate against balance: entropy of the router's probabilities, and load CV."""
+    input:
+        "results/unified/aggregate.csv",
+    output:
+        pdf="results/unified/gate_balance.pdf",
+        png=report(
+            "results/unified/gate_balance.png",
+            category="unified",
+            labels={"figure": "gate and balance"},
+            caption="../report/captions/gate_balance.rst",
+        ),
+    log:
+        "results/logs/gate_balance.log",
+    benchmark:
+        "results/benchmarks/gate_balance.jsonl"
+    params:
+        script="gate_balance",
+        code=script_code("gate_balance"),
+
+
+use rule frontier as saturation with:
+    """Saturation: share of a router's final choices already made, over training."""
+    input:
+        run_files(study.unified, "metrics.jsonl"),
+    output:
+        pdf="results/analysis/saturation.pdf",
+        png=report(
+            "results/analysis/saturation.png",
+            category="Analysis",
+            labels={"figure": "saturation"},
+            caption="../report/captions/saturation.rst",
+        ),
+    log:
+        "results/logs/saturation.log",
+    benchmark:
+        "results/benchmarks/saturation.jsonl"
+    params:
+        script="saturation",
+        code=script_code("saturation"),
+
+
+rule expert_load:
+    """Expert load: share of assignments by expert, busiest first."""
+    input:
+        "results/analysis/expert_load.csv",
+    output:
+        pdf="results/analysis/expert_load.pdf",
+        png=report(
+            "results/analysis/expert_load.png",
+            category="Analysis",
+            labels={"figure": "expert load"},
+            caption="../report/captions/expert_load.rst",
+        ),
+    log:
+        "results/logs/expert_load.log",
+    benchmark:
+        "results/benchmarks/expert_load.jsonl"
+    conda:
+        "../envs/bench.yaml"
+    threads: 1
+    resources:
+        runtime=10,
+        mem_mb=1000,
+        gpu=0,
+    params:
+        script="expert_load",
+        code=script_code("expert_load"),
+        strategies=HEADLINE,
+        tokens=study.tokens,
+    # the script of a figure of routing takes besides whose routers it draws, and on which text
+    shell:
+        "python -m workflow_scripts.{params.script} --table {input:q} "
+        "--strategies {params.strategies:q} --tokens {params.tokens:q} --pdf {output.pdf:q} "
+        "--png {output.png:q} 2>&1 | tee {log:q}"
+
+
+use rule expert_load as routing_heatmap with:
+    """Routing heatmap: experts and combine weights of 64 tokens."""
+    input:
+        "results/analysis/excerpt.csv",
+    output:
+        pdf="results/analysis/routing_heatmap.pdf",
+        png=report(
+            "results/analysis/routing_heatmap.png",
+            category="Analysis",
+            labels={"figure": "routing heatmap"},
+            caption="../report/captions/routing_heatmap.rst",
+        ),
+    log:
+        "results/logs/routing_heatmap.log",
+    benchmark:
+        "results/benchmarks/routing_heatmap.jsonl"
+    params:
+        script="routing_heatmap",
+        code=script_code("routing_heatmap"),
+        strategies=HEADLINE,
+        tokens=study.tokens,
+
+
+use rule expert_load as routing_heatmap_summary with:
+    """Routing summary: share of all test tokens' assignments by expert and strategy."""
+    input:
+        "results/analysis/expert_load.csv",
+    output:
+        pdf="results/analysis/routing_heatmap_summary.pdf",
+        png=report(
+            "results/analysis/routing_heatmap_summary.png",
+            category="Analysis",
+            labels={"figure": "routing summary"},
+            caption="../report/captions/routing_heatmap_summary.rst",
+        ),
+    log:
+        "results/logs/routing_heatmap_summary.log",
+    benchmark:
+        "results/benchmarks/routing_heatmap_summary.jsonl"
+    params:
+        script="routing_heatmap_summary",
+        code=script_code("routing_heatmap_summary"),
+        strategies=COMPARED,
+        tokens=study.tokens,
+
+
+use rule expert_load as token_routing with:
+    """Token routing: a text coloured by the expert that each token chooses first."""
+    input:
+        "results/analysis/excerpt.csv",
+    output:
+        pdf="results/analysis/token_routing.pdf",
+        png=report(
+            "results/analysis/token_routing.png",
+            category="Analysis",
+            labels={"figure": "token routing"},
+            caption="../report/captions/token_routing.rst",
+        ),
+    log:
+        "results/logs/token_routing.log",
+    benchmark:
+        "results/benchmarks/token_routing.jsonl"
+    params:
+        script="token_routing",
+        code=script_code("token_routing"),
+        strategies=HEADLINE,
+        tokens=study.tokens,
+
+
+use rule expert_load as class_preference with:
+    """Class preference: which expert tokens of each class choose first."""
+    input:
+        "results/analysis/class_preference.csv",
+    output:
+        pdf="results/analysis/class_preference.pdf",
+        png=report(
+            "results/analysis/class_preference.png",
+            category="Analysis",
+            labels={"figure": "class preference"},
+            caption="../report/captions/class_preference.rst",
+        ),
+    log:
+        "results/logs/class_preference.log",
+    benchmark:
+        "results/benchmarks/class_preference.jsonl"
+    params:
+        script="class_preference",
+        code=script_code("class_preference"),
+        strategies=HEADLINE,
+        tokens=study.tokens,
+
+
+use rule expert_load as specialisation with:
+    """Specialisation: what the expert tells of a token, beside chance."""
+    input:
+        "results/analysis/specialisation.csv",
+    output:
+        pdf="results/analysis/specialisation.pdf",
+        png=report(
+            "results/analysis/specialisation.png",
+            category="Analysis",
+            labels={"figure": "specialisation"},
+            caption="../report/captions/specialisation.rst",
+        ),
+    log:
+        "results/logs/specialisation.log",
+    benchmark:
+        "results/benchmarks/specialisation.jsonl"
+    params:
+        script="specialisation",
+        code=script_code("specialisation"),
+        strategies=COMPARED,
+        tokens=study.tokens,
+
+
+use rule expert_load as coactivation with:
+    """Co-activation: how often a token that has one expert also has another."""
+    input:
+        "results/analysis/coactivation.csv",
+    output:
+        pdf="results/analysis/coactivation.pdf",
+        png=report(
+            "results/analysis/coactivation.png",
+            category="Analysis",
+            labels={"figure": "co-activation"},
+            caption="../report/captions/coactivation.rst",
+        ),
+    log:
+        "results/logs/coactivation.log",
+    benchmark:
+        "results/benchmarks/coactivation.jsonl"
+    params:
+        script="coactivation",
+        code=script_code("coactivation"),
+        strategies=COMPARED,
+        tokens=study.tokens,
+
+
+use rule expert_load as routing_stability with:
+    """Stability: whether routers of other seeds and strategies part tokens alike."""
+    input:
+        "results/analysis/stability.csv",
+    output:
+        pdf="results/analysis/stability.pdf",
+        png=report(
+            "results/analysis/stability.png",
+            category="Analysis",
+            labels={"figure": "stability"},
+            caption="../report/captions/routing_stability.rst",
+        ),
+    log:
+        "results/logs/routing_stability.log",
+    benchmark:
+        "results/benchmarks/routing_stability.jsonl"
+    params:
+        script="routing_stability",
+        code=script_code("routing_stability"),
+        strategies=COMPARED,
+        tokens=study.tokens,
+
+
+use rule expert_load as vocabulary with:
+    """Vocabulary: how much more of a token goes to its favourite expert."""
+    input:
+        "results/analysis/vocabulary.csv",
+    output:
+        pdf="results/analysis/vocabulary.pdf",
+        png=report(
+            "results/analysis/vocabulary.png",
+            category="Analysis",
+            labels={"figure": "vocabulary"},
+            caption="../report/captions/vocabulary.rst",
+        ),
+    log:
+        "results/logs/vocabulary.log",
+    benchmark:
+        "results/benchmarks/vocabulary.jsonl"
+    params:
+        script="vocabulary",
+        code=script_code("vocabulary"),
+        strategies=HEADLINE,
+        tokens=study.tokens,

@@ -24,7 +24,10 @@ from workflow_scripts.command import parser, path_argument, run
 
 
 def arms(metrics: list[Path]) -> pd.DataFrame:
-    """A row a run of the strategies and dense models: its arm, its file, and whether it failed."""
+    """A row a run of the strategies and dense models: its arm, its file, and whether it failed.
+
+    chance: K / E, the share of experts that a token has.
+    """
     rows = []
     for path in metrics:
         summary = json.loads(path.with_name("summary.json").read_text())
@@ -35,6 +38,7 @@ def arms(metrics: list[Path]) -> pd.DataFrame:
             {
                 "strategy": model.moe.strategy if model.moe else "dense",
                 "capacity_factor": model.moe.capacity_factor if model.moe else None,
+                "chance": model.moe.top_k / model.moe.num_experts if model.moe else None,
                 "dense_width": dense_width(model),
                 "failed": summary["status"] == "failed",
                 "path": path,

@@ -25,6 +25,7 @@ from moe_core.provenance import file_sha256, write_atomic
 from moe_core.routing import registry
 
 Color = tuple[float, float, float]
+SHADES = "Blues"  # of shares: white is none, and it grows darker throughout
 COLUMN_INCHES, PAGE_INCHES = 3.5, 7.16  # IEEEtran column and text width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "*")
 # places are given once, so that a new strategy never changes how another one looks
@@ -107,8 +108,23 @@ def note_failed(figure: Figure, cells: pd.DataFrame, what: str = "seeds") -> Non
     ]
     if counts:
         note = f"{FAILED} failed {what}, left out: {', '.join(counts)}"
-        characters = int(24 * figure.get_size_inches()[0])  # of 6 points
+        characters = int(22 * figure.get_size_inches()[0])  # of 6 points
         figure.suptitle(fill(note, characters), fontsize=6, x=0.01, ha="left")
+
+
+def say(axes: Axes, text: str) -> None:
+    """Words in the place of data that are missing."""
+    axes.set_axis_off()
+    characters = int(20 * axes.get_window_extent().width / axes.figure.dpi)  # of 7 points
+    axes.text(
+        0.5,
+        0.5,
+        fill(text, max(12, characters)),
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=7,
+    )
 
 
 def use_print_style() -> None:
