@@ -24,6 +24,7 @@ watch: env ## How far the study is, from another terminal; ARGS as for report
 test: dev ## Lint, types and tests
 	@envs/install.sh tex || true
 	@envs/install.sh slurm || true
+	@envs/install.sh browser || true
 	$(MAKE) --no-print-directory check
 	@# side by side, but for what uses all cores or measures them
 	OMP_NUM_THREADS=1 pytest -n auto $(addprefix --ignore=,$(ALONE))

@@ -15,6 +15,7 @@ include: "rules/analysis.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/explorer.smk"
 include: "rules/collect.smk"
 include: "rules/jobs.smk"
 include: "rules/manifest.smk"
@@ -84,6 +85,9 @@ localrules:
     manifest,
     report,
     slides,
+    explorer_stories,
+    exported_model,
+    explorer,
 
 
 rule all:
@@ -100,3 +104,4 @@ rule all:
         rules.manifest.output,
         "report/report.pdf",
         "report/slides.pdf",
+        "results/explorer/index.html",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install a missing system part with apt: `install.sh venv`, `install.sh tex` or `install.sh slurm`.
+# Install a missing system part with apt: `install.sh venv`, `tex`, `slurm` or `browser`.
 # Says what it installs. Without the right to, says in one line how to get it and exits 3.
 set -euo pipefail
 
@@ -18,8 +18,12 @@ slurm) # for the tests: one node, started by hand
   packages=(slurm-wlm munge)
   command -v slurmctld >/dev/null && command -v munged >/dev/null && exit 0
   ;;
+browser) # for the tests of the explorer
+  packages=(chromium)
+  command -v chromium >/dev/null && exit 0
+  ;;
 *)
-  echo "usage: install.sh venv|tex|slurm" >&2
+  echo "usage: install.sh venv|tex|slurm|browser" >&2
   exit 2
   ;;
 esac

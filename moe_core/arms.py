@@ -38,9 +38,15 @@ class Arms:
         self.usual_factor = max(scale.capacity_factors)
         self.subword_tokenizer = config.tokenizer.model_copy(update={"kind": "bpe"})
         self.hub_tokenizer = hub_tokenizer(config)
-        self.tokens, self.subword_tokens, self.hub_tokens = (
+        self.character_tokenizer = config.tokenizer.model_copy(update={"kind": "char"})
+        self.tokens, self.character_tokens, self.subword_tokens, self.hub_tokens = (
             f"{config.corpus.source}-{tokenizer_name(t)}"
-            for t in (config.tokenizer, self.subword_tokenizer, self.hub_tokenizer)
+            for t in (
+                config.tokenizer,
+                self.character_tokenizer,
+                self.subword_tokenizer,
+                self.hub_tokenizer,
+            )
         )
 
     def experiments(self) -> dict[str, list[RunSpec]]:
@@ -291,6 +297,13 @@ class Arms:
         ).model_copy(update={"ffn_hidden": size.trained_expert_hidden})
         steps = size.trained_steps
         (row,) = self.rows(model, self.scale.seeds[:1], steps=steps, evaluate_every=steps)
+        return row
+
+    def exported(self) -> RunSpec:
+        """The run whose weights the explorer page carries: small, of characters."""
+        size = self.scale.exported_model or self.scale.model
+        arms = Arms(self.config, self.scale.model_copy(update={"model": size}))
+        (row,) = self.rows(arms.model("softk"), self.scale.seeds[:1], self.character_tokens)
         return row
 
     def model(self, strategy: str, **changes: Any) -> TransformerConfig:

@@ -346,6 +346,9 @@ class Scale(Strict):
     )
     audit_trials: PositiveInt = Field(description="Trials of each invariance of each audit.")
     model: ScaleModel
+    exported_model: ScaleModel | None = Field(
+        description="Of the run whose weights the explorer page carries; null for model itself."
+    )
     training: TrainingConfig
     learning_rates: dict[str, PositiveFloat] = Field(
         description="Peak rates of strategies (or `dense`) that differ from training's."

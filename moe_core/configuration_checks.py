@@ -182,6 +182,8 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     _check_seeds(key, scale, experiments.learning_rate.seeds)
     used = {s for many in strategies_by_experiment(experiments).values() for s in many}
     _check_model(f"{key}.model", scale.model, sorted(used))
+    if scale.exported_model:
+        _check_model(f"{key}.exported_model", scale.exported_model, ["softk"])
     _check_training(key, scale, experiments.balance.balance_sequences)
     check_adapters(f"{key}.adapters", scale, experiments)
 

@@ -25,7 +25,8 @@ class Study:
     of runs by experiment, ``unified`` first. adapted: rows of adapters by id; perft: ids of those
     that are compared, matched: by the budget that they share; adapter_rates: ids of those that tune
     rates. capacity: by E, the id of the run whose router the
-    capacity microbenchmark records. shapes: by id; shape_of: run id to shape id, of timed runs.
+    capacity microbenchmark records. exported: id of the run whose weights the explorer carries.
+    shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment. analysed: the routed runs
     of the unified and the subword experiment, whose decisions are recorded.
     """
@@ -42,6 +43,7 @@ class Study:
     adapter_rates: list[str]
     experiments: dict[str, list[str]]
     capacity: dict[int, str]
+    exported: str
     shapes: dict[str, ShapeSpec]
     shape_of: dict[str, str]
     audited: list[str]
@@ -106,6 +108,8 @@ def load_study(config: dict[str, Any]) -> Study:
         spec = arms.recorded(num_experts)
         capacity[num_experts] = run_id(spec)
         table[run_id(spec)] = spec
+    exported = arms.exported()
+    table[run_id(exported)] = exported
     matched = arms.matched()
     compared = [*arms.adapted(), *(row for rows in matched.values() for row in rows)]
     perft = {run_id(row): row for row in compared}
@@ -121,6 +125,7 @@ def load_study(config: dict[str, Any]) -> Study:
         corpus=checked.corpus.source,
         tokens=arms.tokens,
         tokenizers={
+            arms.character_tokens: arms.character_tokenizer,
             arms.tokens: checked.tokenizer,
             arms.subword_tokens: arms.subword_tokenizer,
             **({} if arms.base_model() else {arms.hub_tokens: arms.hub_tokenizer}),
@@ -132,6 +137,7 @@ def load_study(config: dict[str, Any]) -> Study:
         adapter_rates=list(rates),
         experiments=experiments,
         capacity=capacity,
+        exported=run_id(exported),
         shapes={shape_ids[run]: shape for run, shape in shapes.items()},
         shape_of=shape_ids,
         audited=list(

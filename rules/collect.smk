@@ -14,6 +14,8 @@ rule unified:
         multiext("results/unified/overlay", ".pdf", ".png"),
         multiext("results/unified/load_quality", ".pdf", ".png"),
         multiext("results/unified/ranking", ".pdf", ".png"),
+        rules.frontier_annotated.output,
+        rules.gate_balance.output,
 
 
 rule capacity:
@@ -38,6 +40,7 @@ rule experiments:
             "results/{sweep}/{file}.csv", sweep=SWEEPS, file=["summary", "aggregate"]
         ),
         expand(rules.sweep.output, sweep=SWEEPS),
+        expand(rules.sweep_frontier.output, sweep=["router_nets", "larger", "subword"]),
         rules.learning_rate_choice.output,
 
 
@@ -47,6 +50,16 @@ rule analysis:
         rules.routing_tables.output,
         rules.stability.output,
         rules.analysis_summary.output,
+        rules.saturation.output,
+        rules.expert_load.output,
+        rules.routing_heatmap.output,
+        rules.routing_heatmap_summary.output,
+        rules.token_routing.output,
+        rules.class_preference.output,
+        rules.specialisation.output,
+        rules.coactivation.output,
+        rules.routing_stability.output,
+        rules.vocabulary.output,
 
 
 rule perft:

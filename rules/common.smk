@@ -100,6 +100,11 @@ SHOWN = [
     if name in study.config.experiments.unified.strategies
 ] or study.config.experiments.unified.strategies[:3]
 
+EXPLORER_SOURCES = [
+    str(path.relative_to(workflow.basedir))
+    for path in sorted((Path(workflow.basedir) / "report/explorer").iterdir())
+]
+
 
 wildcard_constraints:
     run="[A-Za-z0-9_.-]+",

@@ -1,10 +1,7 @@
 # whose routers are drawn: where each strategy has a panel, and where each has a row
-HEADLINE = study.config.experiments.unified.headline
-COMPARED = [
-    name
-    for name in study.config.experiments.unified.strategies
-    if not name.startswith("as_published_")
-]
+UNIFIED = study.config.experiments.unified
+HEADLINE = UNIFIED.headline or UNIFIED.strategies
+COMPARED = [s for s in UNIFIED.strategies if not s.startswith("as_published_")]
 
 
 rule frontier:

@@ -106,6 +106,18 @@ def test_bars_are_means_of_sorted_shares_with_what_was_dropped_on_top(draw):
     assert "load CV 0.60 dropped 30.0% 2 seeds" in words(figure)
 
 
+def test_experts_have_whole_numbers_where_runs_failed(draw):
+    sizes = {"token_class": "space", "num_tokens": 4}
+    shares = [
+        sizes | {"expert": e, "primary": p, "primary_share": p / 4} for e, p in ((0, 1), (7, 3))
+    ]
+    table = rows(shares) + rows(shares, router="untrained")
+    figure = draw("class_preference", [*table, identity(seed=1, failure="divergence at step 1: x")])
+    told = [text.get_text() for text in figure.axes[0].findobj(Text)]
+    assert told.index("7") < told.index("0")
+    assert "space (4)" in told
+
+
 def test_experts_are_ranked_within_their_run_and_layer():
     table = rows(load([0.1, 0.9], [0, 0]), layer=0) + rows(load([0.8, 0.2], [0, 0]), layer=1)
     assert by_load(pd.DataFrame(table))["rank"].to_list() == [1, 0, 0, 1]

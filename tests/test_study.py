@@ -342,3 +342,23 @@ def test_scripts_load_no_torch_but_to_compute() -> None:
 def test_tables_of_runs_and_cells_load_no_plotting() -> None:
     tables = ["workflow_scripts.summary", "workflow_scripts.aggregate"]
     assert loaded_by(tables, "matplotlib") == []
+
+
+@pytest.mark.parametrize("scale", ["quick", "cpu"])
+def test_the_exported_run_costs_nothing_where_the_usual_model_is_small(scale: str) -> None:
+    study = with_value("scale", scale)
+    spec = study.runs[study.exported]
+    assert study.exported in study.unified
+    assert spec.model.moe
+    assert spec.model.moe.strategy == "softk"
+    assert spec.seed == study.scale.seeds[0]
+
+
+def test_the_exported_model_is_small_and_of_characters_whatever_the_study_is() -> None:
+    config = changed(lambda c: c["tokenizer"].update(kind="bpe"))
+    study = load_study(config | {"scale": "seed"})
+    spec = study.runs[study.exported]
+    assert study.exported not in study.unified
+    assert spec.model.dim == DEFAULT["scales"]["quick"]["model"]["dim"]
+    assert spec.training == study.scale.training
+    assert study.tokenizers[spec.tokens].kind == "char"

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from moe_core.provenance import write_atomic
+from workflow_scripts.columns import IDENTITY, ROUTERS
 from workflow_scripts.command import parser, path_argument, run
-from workflow_scripts.routing_tables import IDENTITY, ROUTERS
 
 
 def by_router(rows: pd.DataFrame, value: str) -> pd.DataFrame:

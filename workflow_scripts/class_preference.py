@@ -19,7 +19,7 @@ def preference(rows: pd.DataFrame) -> pd.DataFrame:
     """primary_share, a row a class, a column an expert, the one most often chosen first."""
     load = rows.groupby("expert").primary.sum().sort_values(ascending=False, kind="stable")
     table = rows.pivot_table("primary_share", "token_class", "expert", dropna=False, sort=False)
-    return table[load.index]
+    return table[load.index].rename(columns=int)
 
 
 def draw(axes: Axes, rows: pd.DataFrame, names: bool) -> QuadMesh:

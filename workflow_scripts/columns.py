@@ -25,3 +25,21 @@ MEASURES = (
     "specialisation_null_high_nats",
     "specialisation_p_value",
 )
+
+# what tells runs apart in every table of the analysis
+IDENTITY = (
+    "run",
+    "cell",
+    "strategy",
+    "label",
+    "control",
+    "causal",
+    "shared_hidden",
+    "capacity_factor",
+    "num_experts",
+    "top_k",
+    "tokens",
+    "seed",
+    "failure",
+)
+ROUTERS = ("trained", "untrained")

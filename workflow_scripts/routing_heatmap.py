@@ -57,8 +57,9 @@ def main() -> None:
     weights = [
         c.weight for rows in excerpts for _, token in rows.iterrows() for c in choices(token)
     ]
+    characters = all(rows.text.map(drawn).str.len().eq(1).all() for rows in excerpts if len(rows))
     use_print_style()
-    figure, placed = grid(found, columns=1, row_inches=1.05)
+    figure, placed = grid(found, columns=1, row_inches=1.05 if characters else 1.6)
     mesh = None
     for rows, (axes,) in zip(excerpts, placed, strict=True):
         if len(rows):

@@ -17,25 +17,9 @@ from moe_core.analysis.tables import (
 )
 from moe_core.errors import StudyError
 from moe_core.provenance import write_atomic
+from workflow_scripts.columns import IDENTITY, ROUTERS
 from workflow_scripts.command import parser, path_argument, run
 
-# what tells runs apart in every table of the analysis
-IDENTITY = (
-    "run",
-    "cell",
-    "strategy",
-    "label",
-    "control",
-    "causal",
-    "shared_hidden",
-    "capacity_factor",
-    "num_experts",
-    "top_k",
-    "tokens",
-    "seed",
-    "failure",
-)
-ROUTERS = ("trained", "untrained")
 EXCERPT = 256  # tokens, as in the original's figure
 TABLES = (
     "expert_load",

@@ -77,6 +77,8 @@ def main() -> None:
     for place, (of, found) in enumerate(measured.items()):
         own = axes[0][place]
         draw(own, found, of, strategies)
+        if found is not main_text:
+            own.set_title(f"{TITLES[of]}\n(subwords, n={max(p.n for p in found)})", fontsize=7.5)
         own.set_yticks(range(len(names)), names if place == 0 else [], fontsize=6.5)
         own.set_ylim(len(names) - 0.5, -0.5)
         own.grid(axis="y", lw=0.3, color="0.9")

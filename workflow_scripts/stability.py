@@ -9,8 +9,8 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from moe_core.analysis.record import Ints, read_layers
 from moe_core.provenance import write_atomic
+from workflow_scripts.columns import ROUTERS
 from workflow_scripts.command import parser, path_argument, run
-from workflow_scripts.routing_tables import ROUTERS
 
 TOKENS = 16_384  # at most: its chance level is slow to count on more
 SIDE = ("run", "cell", "strategy", "label", "seed")

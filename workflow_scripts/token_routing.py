@@ -13,6 +13,7 @@ from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
 COLUMNS = 64
+LINES = 4  # at most: 256 characters, or fewer longer tokens
 
 
 def expert_colors(num_experts: int) -> list[tuple[float, float, float]]:
@@ -39,6 +40,8 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
     colors = expert_colors(int(rows.num_experts.iloc[0]))
     texts = [drawn(text) for text in rows.text]
     places = flow([len(text) for text in texts])
+    shown = sum(line < LINES for line, _ in places)
+    rows, texts, places = rows.head(shown), texts[:shown], places[:shown]
     for (line, column), text, (_, token) in zip(places, texts, rows.iterrows(), strict=True):
         chosen = choices(token)
         color = colors[chosen[0].expert] if chosen else "white"
@@ -51,7 +54,7 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
         if chosen and all(choice.dropped for choice in chosen):
             ends = (column + 0.08, column + len(text) - 0.08)
             axes.plot(ends, [line + 0.9, line + 0.04], color="black", lw=0.8)
-    axes.set(xlim=(0, COLUMNS), ylim=(max(line for line, _ in places) + 1, 0))
+    axes.set(xlim=(0, COLUMNS), ylim=(places[-1][0] + 1, 0))
     axes.set_axis_off()
 
 

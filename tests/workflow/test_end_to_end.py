@@ -135,6 +135,20 @@ def test_an_experiment_has_a_cell_a_level(finished, experiment, column):
     assert (finished.folder / f"results/{experiment}/{experiment}.png").stat().st_size > 5_000
 
 
+def test_recorded_decisions_are_those_of_the_summary(finished, study):
+    load = pd.read_csv(finished.folder / "results/analysis/expert_load.csv")
+    runs = pd.read_csv(finished.folder / "results/unified/summary.csv").set_index("run")
+    trained = load[load.router.eq("trained") & load.tokens.eq(study.tokens)]
+    assert set(trained.run) == set(study.analysed) & set(study.unified)
+    layers = trained.groupby(["run", "layer"])
+    cv = (layers.assignments.std(ddof=0) / layers.assignments.mean()).groupby("run").mean()
+    drops = (1 - layers.kept.sum() / layers.assignments.sum()).groupby("run").mean()
+    own = runs.loc[cv.index]
+    assert cv.to_numpy() == pytest.approx(own.load_cv.to_numpy(), abs=1e-12)
+    assert drops.to_numpy() == pytest.approx(own.drop_rate.to_numpy(), abs=1e-12)
+    assert own.drop_rate.max() > 0.01
+
+
 def test_learning_rates_are_checked_against_their_neighbours(finished):
     choice = pd.read_csv(finished.folder / "results/learning_rate/choice.csv")
     rates = pd.read_csv(finished.folder / "results/learning_rate/summary.csv")

@@ -112,6 +112,18 @@ def test_a_failed_run_is_not_audited_and_says_so(holed):
     assert "divergence at step 12" in tex
 
 
+def test_decisions_of_a_failed_run_are_its_reason(holed):
+    load = table(holed, "analysis/expert_load.csv")
+    lost = load[load.strategy == "expert_choice"]
+    assert list(lost.failure) == [REASON, REASON]
+    assert lost.assignments.isna().all()
+    assert load[load.strategy == "softk"].failure.isna().all()
+    agreed = table(holed, "analysis/stability.csv")
+    assert "expert_choice" not in {*agreed.strategy_a, *agreed.strategy_b}
+    summary = table(holed, "analysis/summary.csv")
+    assert (summary[summary.strategy == "expert_choice"].status == "failed").all()
+
+
 def test_a_router_that_failed_is_not_recorded(holed):
     cells = table(holed, "capacity/microbench.csv")
     holes = cells[cells.drop_rate.isna()]
