@@ -8,9 +8,12 @@ import pytest
 
 SUMMARISING = {"summary", "aggregate", "frontier", "load_quality", "numbers", "numbers_tex"}
 SUMMARISING |= {"tables", "report", "all", "ranking", "published_table", "manifest"}
-SUMMARISING |= {"failures_table", "slides"}
+SUMMARISING |= {"failures_table", "slides", "load_table", "specialisation_table"}
+SUMMARISING |= {"slide_heatmap", "slide_token_routing"}
 ADAPTING = {"adapt", "perft_runs", "perft_arms", "perft_frontier", "perft_table"}
-JUDGING = {"audit", "audits", "audit_table", "ledger", "ledger_table"}
+JUDGING = {"audit", "audits", "audit_table", "ledger", "ledger_table", "causality_table"}
+JUDGING |= {"claim_lines", "claim_pages"}
+DRAWN_BY_RULE = {"strategy_panels", "token_dropping"}  # schematics that run a strategy
 
 
 @pytest.fixture
@@ -71,7 +74,9 @@ def test_a_router_reruns_its_own_runs(stale, edited):
     made = {output for rule, output in jobs if rule in ("train", "throughput")}
     assert made
     assert all(re.match(r"results/(runs|throughput)/top1-", output) for output in made)
-    retrained = {"train", "throughput", "overlay"} | ADAPTING  # softk_pre is made of top1's rule
+    retrained = (
+        {"train", "throughput", "overlay"} | DRAWN_BY_RULE | ADAPTING
+    )  # softk_pre is made of top1's rule
     assert rules(jobs) == SUMMARISING | JUDGING | retrained
 
 
@@ -84,7 +89,14 @@ def test_shared_code_reruns_all_runs_but_not_the_data(stale, edited):
 
 def test_a_figure_script_reruns_the_figure(stale, edited):
     with edited("workflow_scripts/frontier.py", "markersize=5", "markersize=6"):
-        assert rules(stale()) == {"frontier", "report", "manifest", "all"}
+        assert rules(stale()) == {
+            "frontier",
+            "sweep_frontier",
+            "report",
+            "slides",
+            "manifest",
+            "all",
+        }
 
 
 def test_one_experiments_parameter_reruns_its_jobs_alone(stale, reconfigured):
@@ -139,3 +151,15 @@ def test_swapped_values_are_seen(stale, reconfigured):
 def test_the_reports_text_reruns_the_report(stale, edited):
     with edited("report/sections/limits.tex", "\\section{", "% a thought\n\\section{"):
         assert rules(stale()) == {"report", "manifest", "all"}
+
+
+@pytest.mark.skipif(shutil.which("latexmk") is None, reason="TeX is not installed")
+def test_the_form_of_the_slides_reruns_them_alone(stale, reconfigured):
+    with reconfigured(lambda config: config["slides"].update(form="short")):
+        assert rules(stale()) == {"slides_settings", "slides", "manifest", "all"}
+
+
+@pytest.mark.skipif(shutil.which("latexmk") is None, reason="TeX is not installed")
+def test_a_page_of_the_slides_reruns_them_alone(stale, edited):
+    with edited("report/slides/thanks.tex", "\\begin{frame}", "% a thought\n\\begin{frame}"):
+        assert rules(stale()) == {"slides", "manifest", "all"}
