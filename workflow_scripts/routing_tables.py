@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from moe_core.analysis.record import not_recorded, read_layers, recorded_texts
+from moe_core.analysis.recording import not_recorded, read_layers, recorded_texts
 from moe_core.analysis.tables import (
     class_of_tokens,
     class_preference,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_mutual_info_score
 
-from moe_core.analysis.record import Ints, read_layers
+from moe_core.analysis.recording import Ints, read_layers
 from moe_core.provenance import write_atomic
 from workflow_scripts.columns import ROUTERS
 from workflow_scripts.command import parser, path_argument, run

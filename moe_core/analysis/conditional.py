@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moe_core.analysis.record import Ints
+from moe_core.analysis.recording import Ints
 from moe_core.measure.specialisation import Specialisation
 
 DRAWS = 20  # the permutation floor of a p value is 1 / 21

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from moe_core.analysis.conditional import conditional_specialisation
-from moe_core.analysis.record import Ints, RecordedLayer
+from moe_core.analysis.recording import Ints, RecordedLayer
 from moe_core.analysis.token_class import CLASSES, token_class
 from moe_core.measure.specialisation import specialisation
 

@@ -8,15 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer, decoders, models
 
-from moe_core.analysis.record import (
-    not_recorded,
-    read_layers,
-    record,
-    record_nothing,
-    recorded_texts,
-    story_of_tokens,
-    token_texts,
-)
+from moe_core.analysis.record import record, record_nothing, story_of_tokens, token_texts
+from moe_core.analysis.recording import not_recorded, read_layers, recorded_texts
 from moe_core.corpus.batches import TokenSplit, evaluation_windows
 from moe_core.model.moe_layer import TRAINING
 from moe_core.random_streams import stream

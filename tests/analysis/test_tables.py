@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moe_core.analysis.conditional import conditional_specialisation
-from moe_core.analysis.record import RecordedLayer
+from moe_core.analysis.recording import RecordedLayer
 from moe_core.analysis.tables import (
     class_of_tokens,
     class_preference,
