@@ -303,7 +303,9 @@ class Arms:
         """The run whose weights the explorer page carries: small, of characters."""
         size = self.scale.exported_model or self.scale.model
         arms = Arms(self.config, self.scale.model_copy(update={"model": size}))
-        (row,) = self.rows(arms.model("softk"), self.scale.seeds[:1], self.character_tokens)
+        top_k = max(size.top_k, registry.declaration("softk")["min_top_k"])
+        model = arms.model("softk", top_k=top_k)
+        (row,) = self.rows(model, self.scale.seeds[:1], self.character_tokens)
         return row
 
     def model(self, strategy: str, **changes: Any) -> TransformerConfig:

@@ -16,7 +16,8 @@ Json = dict[str, Any]
 TRAINING, WEIGHTS = ("train", "adapt"), "/weights.safetensors"
 SHORT = 12  # digits of a digest that are shown
 LISTED = 3  # files of one rule that are listed one by one
-ROW_COLUMNS = ("run", "runs", "runs_dense")  # of a table: ids, with spaces between
+# of a table: ids, with spaces between
+ROW_COLUMNS = ("run", "runs", "runs_dense", "run_a", "run_b")
 
 
 def read_json(path: Path) -> Json:

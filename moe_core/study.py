@@ -28,7 +28,8 @@ class Study:
     capacity microbenchmark records. exported: id of the run whose weights the explorer carries.
     shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment. analysed: the routed runs
-    of the unified and the subword experiment, whose decisions are recorded.
+    of the unified experiment, and of the subword one where its tokens are others, whose decisions
+    are recorded.
     """
 
     config: StudyConfig
@@ -76,6 +77,12 @@ class Study:
             if moe and learns and moe.capacity_factor == usual:
                 found.append(run)
         return found
+
+    @property
+    def on_subwords(self) -> list[str]:
+        """Analysed runs that read the subword experiment's tokens."""
+        tokens = {self.runs[run].tokens for run in self.experiments["subword"]}
+        return [run for run in self.analysed if self.runs[run].tokens in tokens]
 
     @property
     def excerpted(self) -> list[str]:
@@ -151,6 +158,8 @@ def load_study(config: dict[str, Any]) -> Study:
             run
             for run in dict.fromkeys([*experiments["unified"], *experiments["subword"]])
             if table[run].model.moe
+            # not once more on the same text for fewer steps
+            and (run in experiments["unified"] or arms.tokens != arms.subword_tokens)
         ],
     )
 
@@ -257,5 +266,6 @@ def report_spec(study: Study) -> str:
             "trained_top_k": config.experiments.capacity.trained_top_k,
             "model": scale.model.model_dump(),
             "training": scale.training.model_dump(),
+            "learning_rates": scale.learning_rates,
         }
     )

@@ -68,7 +68,7 @@ rule routing_tables:
     params:
         runs=study.analysed,
         excerpts=study.excerpted,
-        subword=[run for run in study.experiments["subword"] if run in study.analysed],
+        subword=study.on_subwords,
         code=script_code("routing_tables"),
         folder=subpath(output.expert_load, parent=True),
     shell:

@@ -18,6 +18,7 @@ def cell(strategy="softk", router="linear", bits=2.0, speed=1000.0, **values) ->
         "capacity_factor": 1.25,
         "shared_hidden": 0.0,
         "num_experts": 8.0,
+        "top_k": 1.0 if strategy == "top1" else 2.0,
         "n": 2,
         "n_failed": 0,
         "bits_per_byte": bits,

@@ -24,7 +24,7 @@ COLUMNS = {
     "routing_heatmap": ["place", "text", "experts", "weights", "dropped"],
     "token_routing": ["place", "text", "experts", "weights", "dropped"],
     "class_preference": ["token_class", "num_tokens", "expert", "primary", "primary_share"],
-    "specialisation": ["of", "corrected_nats", "null_mean_nats", "null_high_nats"],
+    "specialisation": ["of", "mutual_information_nats", "null_mean_nats", "null_high_nats"],
     "coactivation": ["expert", "with_expert", "num_tokens", "share"],
     "vocabulary": ["text", "num_tokens", "expert", "share", "expert_share"],
 }

@@ -35,6 +35,13 @@ WORDS = {
     "router_entropy_nats": "router entropy (nats)",
     "drop_rate_excess": "drop rate beyond chance",
     "num_experts": "experts",
+    "space_primary_share_gain": "share of spaces at one expert, less the untrained router's,",
+    "space_primary_share": "share of spaces at one expert",
+    "class_nats_gain": "nats on the class, less the untrained router's,",
+    "class_less_story_nats": "nats on the class, less those on the story,",
+    "agreement_across_strategies_gain": "agreement with other strategies, less that untrained,",
+    "agreement_across_strategies": "agreement with other strategies",
+    "agreement_gap": "agreement across seeds, less that across strategies,",
 }
 
 

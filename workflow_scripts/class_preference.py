@@ -8,10 +8,10 @@ from matplotlib.ticker import PercentFormatter
 
 from moe_core.figures.panels import grid, panels, read
 from moe_core.figures.style import SHADES, save, use_print_style
+from workflow_scripts.columns import ROUTERS
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
-ROUTERS = ("trained", "untrained")
 COLUMNS = 7
 
 
@@ -49,7 +49,7 @@ def main() -> None:
             if panel.rows.empty:
                 continue
             rows = panel.one_layer()
-            first = place % COLUMNS == 0
+            first = not any(len(p.rows) for p in found[place - place % COLUMNS : place])
             mesh = draw(axes, rows[rows.router.eq(router)], names=first)
             if first:
                 axes.set_ylabel(router, fontsize=7)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.ticker import PercentFormatter
 
 from moe_core.figures.panels import grid, panels, read
@@ -37,7 +37,7 @@ def mean_share(rows: pd.DataFrame) -> float:
     return rows[~own].num_tokens.sum() / (others * rows[own].num_tokens.sum())
 
 
-def draw(axes: Axes, table: pd.DataFrame, norm: TwoSlopeNorm) -> QuadMesh:
+def draw(axes: Axes, table: pd.DataFrame, norm: Normalize) -> QuadMesh:
     """A square of experts; the diagonal is struck."""
     mesh = axes.pcolormesh(table.to_numpy(), cmap="viridis_r", norm=norm, rasterized=True)
     axes.plot([0, len(table)], [0, len(table)], color="0.4", lw=0.6)
@@ -62,7 +62,8 @@ def main() -> None:
     if finished:
         centre = chance(finished[0])
         top = max(table.max(axis=None) for table in matrices if len(table))
-        norm = TwoSlopeNorm(centre, 0, max(top, 2 * centre))
+        # of one expert a token chance gives no company
+        norm = TwoSlopeNorm(centre, 0, max(top, 2 * centre)) if centre else Normalize(0, top)
         drawn = [axes for (axes,), table in zip(placed, matrices, strict=True) if len(table)]
         for panel, (axes,), shares in zip(found, placed, matrices, strict=True):
             if len(shares):

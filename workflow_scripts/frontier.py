@@ -58,22 +58,27 @@ def quality(axes: Axes, cells: pd.DataFrame) -> None:
     axes.set_xlabel("test bits per byte")
 
 
+def speeds(cells: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Lowest and highest tokens per second over repeats, and as far as the machine drifted.
+
+    Drift is shared evenly by the two speeds of a ratio, which may be off by as much.
+    """
+    drift = (cells.matmul_peak_flops.max() / cells.matmul_peak_flops.min()) ** 0.5
+    return cells.tokens_per_s_min / drift, cells.tokens_per_s_max * drift
+
+
 def speed_and_quality(axes: Axes, cells: pd.DataFrame, ngram: pd.DataFrame) -> None:
     """Points with intervals, the frontier behind them, names beside them."""
-    # shared evenly by the two speeds of a ratio, which may be off by as much as the machine drifted
-    drift = (cells.matmul_peak_flops.max() / cells.matmul_peak_flops.min()) ** 0.5
+    slowest, fastest = speeds(cells)
     best = cells.iloc[pareto(cells.tokens_per_s, cells.bits_per_byte)]
     axes.plot(best.tokens_per_s / 1e3, best.bits_per_byte, color="0.75", lw=4, zorder=0)
     labels, xs, ys = [], [], []
-    for _, cell in cells.iterrows():
+    for index, cell in cells.iterrows():
         style, x, y = look(cell.strategy), cell.tokens_per_s / 1e3, cell.bits_per_byte
         axes.errorbar(
             x,
             y,
-            xerr=[
-                [x - cell.tokens_per_s_min / drift / 1e3],
-                [cell.tokens_per_s_max * drift / 1e3 - x],
-            ],
+            xerr=[[x - slowest[index] / 1e3], [fastest[index] / 1e3 - x]],
             yerr=[[y - cell.bits_per_byte_low], [cell.bits_per_byte_high - y]],
             color=style.color,
             marker=style.marker,

@@ -22,7 +22,7 @@ from moe_core.figures.style import (
     use_print_style,
 )
 from workflow_scripts.command import parser, path_argument, run
-from workflow_scripts.frontier import point_label
+from workflow_scripts.frontier import point_label, speeds
 
 TINTS = {HIGH_THROUGHPUT: "#c44e52", BALANCED: "#4c72b0", BEST_QUALITY: "#2e8b57"}
 
@@ -48,10 +48,9 @@ def annotate(axes: Axes, cells: pd.DataFrame, found: dict[str, int]) -> None:
         )
 
 
-def ties(cells: pd.DataFrame, best: int) -> int:
-    """How many other cells have an interval of bits per byte that overlaps the best one's."""
-    low, high = cells.bits_per_byte_low, cells.bits_per_byte_high
-    return int(((low <= high.iloc[best]) & (high >= low.iloc[best])).sum()) - 1
+def overlapping(low: pd.Series, high: pd.Series, place: int) -> int:
+    """How many other intervals overlap the one at a place."""
+    return int(((low <= high.iloc[place]) & (high >= low.iloc[place])).sum()) - 1
 
 
 def draw(axes: Axes, cells: pd.DataFrame) -> None:
@@ -81,13 +80,25 @@ def draw(axes: Axes, cells: pd.DataFrame) -> None:
     if pd.notna(best.bits_per_byte_low):
         band = (best.bits_per_byte_low, best.bits_per_byte_high)
         axes.axhspan(*band, color=TINTS[BEST_QUALITY], alpha=0.1, lw=0, zorder=-1)
-        tied = ties(cells, found[BEST_QUALITY])
+        ends = cells.bits_per_byte_low, cells.bits_per_byte_high
+        tied = overlapping(*ends, found[BEST_QUALITY])
         others = len(cells) - 1
         notes.append(
             f"band: 95 % interval of {best['name']}; those of {tied} of {others} others overlap it"
         )
+    fastest = found[HIGH_THROUGHPUT]
+    as_fast = overlapping(*speeds(cells), fastest)
+    notes.append(
+        f"{as_fast} of {len(cells) - 1} others may be as fast as {cells.iloc[fastest]['name']}: "
+        "their ranges over repeats and the drift of the machine overlap its own"
+    )
     if BALANCED not in found:
         notes.append("no strategy between the ends beats the line through them: none is balanced")
+    usual = cells.top_k.mode().max()
+    other = cells[cells.top_k != usual]
+    if len(other):
+        arms = ", ".join(f"{cell['name']} K = {cell.top_k:.0f}" for _, cell in other.iterrows())
+        notes.append(f"active FLOPs differ: {arms}, the others K = {usual:.0f}")
     axes.figure.supxlabel("\n".join(notes), fontsize=6.5)
     annotate(axes, cells, found)
     axes.set(xlabel="training throughput (thousand tokens/s)", ylabel="test bits per byte")

@@ -1,4 +1,4 @@
-"""Gate against balance: entropy of the router's probabilities, and load CV, a point a cell."""
+"""Gate against balance: entropy of the softmax of router logits, and load CV, a point a cell."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,11 +22,11 @@ X, Y = "load_cv", "router_entropy_nats"
 
 
 def draw(axes: Axes, cells: pd.DataFrame) -> None:
-    """Means with intervals, cut at what is possible, and the entropy of a uniform gate."""
+    """Means with intervals, cut at what is possible, and the entropy where all logits are equal."""
     uniform = np.log(cells.num_experts.iloc[0])
     axes.axhline(uniform, color="0.6", lw=0.8, ls=":")
     axes.annotate(
-        f"ln {cells.num_experts.iloc[0]:.0f}: a uniform gate",
+        f"ln {cells.num_experts.iloc[0]:.0f}: all experts alike",
         (1, uniform),
         xycoords=("axes fraction", "data"),
         ha="right",
@@ -55,7 +55,7 @@ def draw(axes: Axes, cells: pd.DataFrame) -> None:
         labels.append(point_text(axes, cell[X], cell[Y], cell.name_drawn, style.color))
     axes.set_ylim(max(0, cells[Y].min() - 0.3), uniform + 0.15)
     axes.set_xlim(-0.05 * cells[X].max(), 1.25 * cells[X].max() + 0.05)
-    axes.set(xlabel="load CV", ylabel="entropy of the gate (nats)")
+    axes.set(xlabel="load CV", ylabel="entropy of softmax(router logits) (nats)")
     move_apart(axes, labels, cells[X].to_list(), cells[Y].to_list())
 
 

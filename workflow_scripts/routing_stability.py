@@ -7,11 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
 from moe_core.figures.panels import read
-from moe_core.figures.style import PAGE_INCHES, SHADES, order, save, say, use_print_style
+from moe_core.figures.style import (
+    PAGE_INCHES,
+    SHADES,
+    note_failed,
+    order,
+    save,
+    say,
+    use_print_style,
+)
+from workflow_scripts.columns import ROUTERS
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
-ROUTERS = ("trained", "untrained")
 AGREEMENT = "adjusted_mutual_information"
 NUMBERS = 16  # labels: with more, the cells are too small to write in
 
@@ -43,6 +51,15 @@ def compared(pairs: pd.DataFrame) -> str:
     return ", ".join(told)
 
 
+def counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Runs of each label that finished, and that failed, which have no second run."""
+    sides = [table[[f"label_{side}", f"run_{side}", "failure"]] for side in "ab"]
+    runs = pd.concat([side.set_axis(["name", "run", "failure"], axis=1) for side in sides])
+    runs = runs.dropna(subset="run").drop_duplicates("run").assign(lost=lambda r: r.failure.notna())
+    found = runs.groupby("name", sort=False).lost.agg(n_failed="sum", every="size").reset_index()
+    return found.assign(n=found.every - found.n_failed)
+
+
 def draw(axes: Axes, table: pd.DataFrame, top: float) -> QuadMesh:
     """A heat map with its numbers in hundredths."""
     values = np.ma.masked_invalid(table.to_numpy())
@@ -65,14 +82,16 @@ def draw(axes: Axes, table: pd.DataFrame, top: float) -> QuadMesh:
 def main() -> None:
     given = options(__doc__)
     pairs = read(given.table)
-    wanted = pairs.strategy_a.isin(given.strategies) & pairs.strategy_b.isin(given.strategies)
-    pairs = both_ways(pairs[wanted])
+    one, other = (pairs[f"strategy_{side}"].isin(given.strategies) for side in "ab")
+    known = counts(pairs[one & (other | pairs.run_b.isna())])
+    pairs = both_ways(pairs[one & other])
     names = pairs.drop_duplicates("label_a").groupby("strategy_a", sort=False).label_a.agg(sorted)
     labels = [label for strategy in order(list(names.index)) for label in names[strategy]]
     use_print_style()
     figure, axes = plt.subplots(
         1, len(ROUTERS), figsize=(PAGE_INCHES, 1.6 + 0.17 * max(len(labels), 3))
     )
+    note_failed(figure, known)
     if pairs.empty:
         axes[1].set_axis_off()
         say(axes[0], "no two runs of different seeds with a learned router finished")

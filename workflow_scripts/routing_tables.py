@@ -21,7 +21,7 @@ from workflow_scripts.columns import IDENTITY, ROUTERS
 from workflow_scripts.command import parser, path_argument, run
 
 EXCERPT = 256  # tokens, as in the original's figure
-TABLES = (
+TABLES = (  # the last of some runs alone
     "expert_load",
     "class_preference",
     "specialisation",
@@ -75,7 +75,8 @@ def main() -> None:
         run = runs.loc[name]
         identity = run[list(IDENTITY)].to_frame().T
         if run.status == "failed":
-            found = {name: [pd.DataFrame({"failure": [run.failure]})] for name in TABLES}
+            lost = [pd.DataFrame({"failure": [run.failure]})]
+            found = dict.fromkeys(TABLES if name in given.excerpts else TABLES[:-1], lost)
         else:
             found = tables_of_run(
                 given.routing / name, run, name in given.excerpts, name in given.subword

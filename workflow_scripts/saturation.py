@@ -38,6 +38,7 @@ def draw(axes: Axes, metrics: pd.DataFrame) -> None:
         )
     last = metrics.train_tokens.max()
     before = metrics[metrics.train_tokens < last].train_tokens.max()
+    before = last if pd.isna(before) else before  # of runs that were looked at once
     ends = []
     for strategy in order(list(metrics.strategy)):
         style, own = look(strategy), metrics[metrics.strategy == strategy]

@@ -17,7 +17,7 @@ def settings(slides: dict, citation: dict) -> str:
             rf"\short{'true' if slides['form'] == 'short' else 'false'}",
             rf"\def\talkauthors{{{', '.join(map(escape, slides['authors']))}}}",
             rf"\def\talkcourse{{{escape(slides['course'])}}}",
-            rf"\def\talklink{{{escape(citation.get('repository-code', ''))}}}",
+            rf"\def\talklink{{{citation.get('repository-code', '')}}}",  # \url takes it as it is
             "",
         ]
     )

@@ -16,7 +16,7 @@ TITLES = {
     "token": "expert and token",
     "story given token": "expert and story, given the token",
 }
-INFORMATION = "corrected_nats"
+INFORMATION = "beyond_chance_nats"  # less the mean of its permutation null
 
 
 def draw(axes: Axes, found: list[Panel], of: str, strategies: list[str]) -> None:
@@ -44,7 +44,6 @@ def draw(axes: Axes, found: list[Panel], of: str, strategies: list[str]) -> None
                 zorder=3 if trained else 2,
             )
             if trained:
-                # corrected values have their null's mean taken off, so has what chance reaches
                 high = (seeds.null_high_nats - seeds.null_mean_nats).mean()
                 axes.plot(high, place, marker="|", color="black", ms=8, mew=1)
     axes.axvline(0, color="0.6", lw=0.6)
@@ -54,6 +53,7 @@ def draw(axes: Axes, found: list[Panel], of: str, strategies: list[str]) -> None
 def main() -> None:
     given = options(__doc__)
     table = read(given.table)
+    table[INFORMATION] = table.mutual_information_nats - table.null_mean_nats
     main_text = panels(table, given.strategies, given.tokens)
     subword = table[table["of"].eq("story given token")]
     measured = {"class": main_text, "token": main_text}

@@ -40,14 +40,21 @@ def agreements(runs: list[pd.Series], chosen: dict[str, list[Ints]]) -> pd.DataF
     return pd.DataFrame(rows, columns=columns)
 
 
+def failed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows without a second run, of those that failed, and why."""
+    lost = runs[runs.status.eq("failed")]
+    return pd.DataFrame({**{f"{key}_a": lost[key] for key in SIDE}, "failure": lost.failure})
+
+
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", nargs="+", required=True, help="ids of runs")
+    arguments.add_argument("--runs", nargs="*", required=True, help="ids of runs")
     path_argument(arguments, "summary", "routing", "out")
     given = arguments.parse_args()
     summary = pd.read_csv(given.summary).set_index("run", drop=False)
-    runs = [row for _, row in summary.loc[given.runs].iterrows() if row.status == "finished"]
-    tables = []
+    wanted = summary.loc[given.runs]
+    runs = [row for _, row in wanted.iterrows() if row.status == "finished"]
+    tables = [failed(wanted)]
     for router in ROUTERS:
         chosen = {
             row.run: first_choices(

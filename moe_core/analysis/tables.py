@@ -14,6 +14,7 @@ from moe_core.analysis.token_class import CLASSES, token_class
 from moe_core.measure.specialisation import specialisation
 
 DRAWS = 99  # of permutation nulls
+FIRST = "class by first expert"
 
 
 def class_of_tokens(token_T: Ints, texts: Mapping[int, str]) -> Ints:
@@ -39,12 +40,17 @@ def expert_load(layer: RecordedLayer) -> pd.DataFrame:
     )
 
 
+def first_choices(layer: RecordedLayer, class_T: Ints) -> Ints:
+    """Tokens by class and first expert, classes x (E + 1); the last column: no expert."""
+    columns = layer.num_experts + 1
+    pair_T = class_T * columns + layer.first_T
+    return np.bincount(pair_T, minlength=len(CLASSES) * columns).reshape(-1, columns)
+
+
 def class_preference(layer: RecordedLayer, class_T: Ints) -> pd.DataFrame:
     """Where the tokens of each class go: all their assignments, and their first choices."""
     counts_CE = layer.counts(class_T, len(CLASSES))
-    pair_T = class_T * (layer.num_experts + 1) + layer.first_T  # the last column: no expert
-    first_CE = np.bincount(pair_T, minlength=len(CLASSES) * (layer.num_experts + 1))
-    first_CE = first_CE.reshape(len(CLASSES), -1)[:, :-1]
+    first_CE = first_choices(layer, class_T)[:, :-1]
     tokens_C = np.bincount(class_T, minlength=len(CLASSES))
     present = np.flatnonzero(tokens_C)
     experts = np.arange(layer.num_experts)
@@ -66,13 +72,15 @@ def class_preference(layer: RecordedLayer, class_T: Ints) -> pd.DataFrame:
 def information(layer: RecordedLayer, class_T: Ints, with_stories: bool) -> pd.DataFrame:
     """Mutual information of expert and class, or token, over assignments.
 
-    with_stories: and, over tokens, of a token's first expert and its story, given the token.
+    with_stories: and, over tokens, of a token's first expert (or its lack) and its class, and its
+    story given the token.
     """
     rows = {
         "class": specialisation(layer.counts(class_T, len(CLASSES)), DRAWS),
         "token": specialisation(layer.counts(layer.token_T, int(layer.token_T.max()) + 1), DRAWS),
     }
     if with_stories:
+        rows[FIRST] = specialisation(first_choices(layer, class_T), DRAWS)
         rows["story given token"] = conditional_specialisation(
             layer.story_T, layer.token_T, layer.first_T
         )

@@ -39,6 +39,7 @@ Measure = Literal[
     "class_nats_gain",
     "class_less_story_nats",
     "agreement_across_strategies",
+    "agreement_across_strategies_gain",
     "agreement_gap",
 ]
 Extreme = Literal["smallest", "largest"]

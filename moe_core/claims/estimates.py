@@ -19,6 +19,10 @@ UNITS: dict[Measure, str] = {
     "token_drop_rate": "share",
     "tokens_per_s": "rate",
     "steps_to_target": "count",
+    "space_primary_share": "share",
+    "space_primary_share_gain": "share",
+    "class_nats_gain": "nats",
+    "class_less_story_nats": "nats",
 }
 QUALITY = ("bits_per_byte", "bits_per_byte_at_capacity", "perplexity", "steps_to_target")
 

@@ -37,7 +37,7 @@ def typeset(value: str | float | int | None, unit: str) -> str:
     match unit:
         case "count" | "rate" | "gflops":
             return grouped(number)
-        case "bits_per_byte":
+        case "bits_per_byte" | "nats":
             return signed(f"{number:.3f}")
         case "ratio":
             return signed(f"{number:.2f}")

@@ -10,10 +10,10 @@ from moe_core.stats.intervals import mean_interval
 MEASURES = {
     "space_primary_share": "share",
     "space_primary_share_gain": "share",
-    "class_nats": "ratio",
-    "class_nats_gain": "ratio",
-    "story_given_token_nats": "ratio",
-    "class_less_story_nats": "ratio",
+    "class_nats": "nats",
+    "class_nats_gain": "nats",
+    "story_given_token_nats": "nats",
+    "class_less_story_nats": "nats",
     "agreement_across_seeds": "ratio",
     "agreement_across_strategies": "ratio",
 }
@@ -23,7 +23,7 @@ def usual_runs(summary: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]
     """Encoding, strategy and its finished runs at its largest capacity factor, nothing shared."""
     finished = summary[summary.failure.isna() & summary.shared_hidden.eq(0)]
     for (tokens, strategy), runs in finished.groupby(["tokens", "strategy"], sort=False):
-        largest = runs.capacity_factor.isna() | runs.capacity_factor.eq(runs.capacity_factor.max())
+        largest = runs.capacity_factor.eq(runs.capacity_factor.max())
         yield str(tokens), str(strategy), runs[largest]
 
 

@@ -36,6 +36,9 @@ def study_numbers(spec: dict[str, Any], meta: dict[str, Any]) -> Iterator[Number
     yield Number("study/bytes_per_token", train["bytes"] / train["tokens"], "ratio", "meta")
     factors = spec["capacity_factors"]
     yield Number("unified/capacity_factors", sequence(factors), "text", "config")
+    yield Number("unified/usual_factor", max(factors), "setting", "config")
+    rates = "".join(f", {rate:g} for {name}" for name, rate in spec["learning_rates"].items())
+    yield Number("train/other_rates", rates, "text", "config")
     yield Number("unified/drop_policy", spec["drop_policy"], "text", "config")
     yield Number("capacity/trained_top_k", spec["trained_top_k"], "count", "config")
     shape, training = spec["model"], spec["training"]

@@ -34,9 +34,11 @@ function loadPanel(run, rows, point) {
     element("tbody", {}, ...body));
   roving(table, () => body);
   const entropy = run.router_entropy_nats;
+  // a run's own CV is a mean over the steps of a layer, which are added up here
+  const steps = run.parts.some((part) => part.step > 0);
   return element("div", {},
     element("dl", { class: "tiles" },
-      tile("load-cv", "Load CV", shown(variation(asked)), `this layer; run ${shown(run.load_cv)}`),
+      tile("load-cv", "Load CV", shown(variation(asked)), steps ? "this layer, all steps" : `this layer; run ${shown(run.load_cv)}`),
       tile("drop-rate", "Dropped", percent(1 - kept / all), `this layer; run ${percent(run.drop_rate)}`),
       tile("entropy", "Router entropy", entropy === null ? "—" : shown(entropy),
         entropy === null ? "no router to measure" : `nats, run; at most ${shown(Math.log(run.num_experts))}`)),

@@ -13,7 +13,7 @@ function showSentence(section) {
   const result = element("div", { id: "routed" });
   const remarks = element("p", { class: "caption", id: "remarks", role: "status" });
   const input = element("textarea", { id: "typed", rows: 2, maxlength: most, spellcheck: "false", oninput: () => draw(), onchange: () => remember({ text: input.value }) });
-  input.value = shownNow.get("text") ?? FIRST;
+  input.value = (shownNow.get("text") ?? FIRST).slice(0, most);  // a link knows no limit
   const draw = () => drawSentence(model, input.value, result, remarks);
   const { moe, layers } = model.model;
   section.replaceChildren(
