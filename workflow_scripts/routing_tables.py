@@ -1,6 +1,7 @@
 """Tables of what the routers of all runs decide on test stories, before and after training."""
 
 from collections import defaultdict
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -16,19 +17,29 @@ from moe_core.analysis.tables import (
     vocabulary,
 )
 from moe_core.errors import StudyError
+from moe_core.measure.specialisation import Specialisation
 from moe_core.provenance import write_atomic
 from workflow_scripts.columns import IDENTITY, ROUTERS
 from workflow_scripts.command import parser, path_argument, run
 
 EXCERPT = 256  # tokens, as in the original's figure
-TABLES = (  # the last of some runs alone
-    "expert_load",
-    "class_preference",
-    "specialisation",
-    "coactivation",
-    "vocabulary",
-    "excerpt",
-)
+NAMED = ("token", "text", "token_class")
+# of each table besides the runs, their routers and layers
+TABLES = {
+    "expert_load": ("expert", "num_tokens", "assignments", "kept", "share"),
+    "class_preference": (
+        *("token_class", "num_tokens", "expert"),
+        *("assignments", "primary", "share", "primary_share"),
+    ),
+    "specialisation": (
+        "of",
+        *(field.name for field in fields(Specialisation)),
+        *("expert_entropy_nats", "assignments"),
+    ),
+    "coactivation": ("expert", "with_expert", "num_tokens", "share"),
+    "vocabulary": (*NAMED, "num_tokens", "expert", "share", "expert_share"),
+    "excerpt": ("place", "story", *NAMED, "experts", "dropped", "weights"),
+}
 
 
 def tables_of_run(folder: Path, run: pd.Series, quoted: bool, with_stories: bool) -> dict:
@@ -76,7 +87,9 @@ def main() -> None:
         identity = run[list(IDENTITY)].to_frame().T
         if run.status == "failed":
             lost = [pd.DataFrame({"failure": [run.failure]})]
-            found = dict.fromkeys(TABLES if name in given.excerpts else TABLES[:-1], lost)
+            found = {
+                table: lost for table in TABLES if table != "excerpt" or name in given.excerpts
+            }
         else:
             found = tables_of_run(
                 given.routing / name, run, name in given.excerpts, name in given.subword
@@ -86,8 +99,10 @@ def main() -> None:
             tables[table].append(
                 identity.drop(columns=rows.columns, errors="ignore").merge(rows, how="cross")
             )
-    for name in TABLES:
-        write_atomic(given.folder / f"{name}.csv", pd.concat(tables[name]).to_csv(index=False))
+    for name, columns in TABLES.items():
+        rows = pd.concat([pd.DataFrame(), *tables[name]])
+        rows = rows.reindex(columns=[*IDENTITY, "router", "layer", *columns])
+        write_atomic(given.folder / f"{name}.csv", rows.to_csv(index=False))
 
 
 if __name__ == "__main__":

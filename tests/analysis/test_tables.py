@@ -20,6 +20,7 @@ from moe_core.analysis.tables import (
     vocabulary,
 )
 from moe_core.analysis.token_class import CLASSES, token_class
+from workflow_scripts.routing_tables import TABLES
 
 TEXTS = {0: "<|endoftext|>", 1: " ", 2: "a", 3: "b"}
 # tokens a b space a; expert choice leaves the space with none
@@ -35,6 +36,20 @@ LAYER = RecordedLayer(
     first_T=np.array([1, 0, 3, 1]),
 )
 CLASS_T = class_of_tokens(LAYER.token_T, TEXTS)
+
+
+def test_tables_have_the_columns_that_their_script_declares():
+    made = {
+        "expert_load": expert_load(LAYER),
+        "class_preference": class_preference(LAYER, CLASS_T),
+        "specialisation": information(LAYER, CLASS_T, with_stories=False),
+        "coactivation": coactivation(LAYER),
+        "vocabulary": vocabulary(LAYER, TEXTS),
+        "excerpt": excerpt(LAYER, TEXTS, 3),
+    }
+    assert {name: {*table} for name, table in made.items()} == {
+        name: {*columns} for name, columns in TABLES.items()
+    }
 
 
 def test_load_counts_what_was_asked_and_what_was_kept():

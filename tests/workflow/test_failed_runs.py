@@ -119,7 +119,10 @@ def test_decisions_of_a_failed_run_are_its_reason(holed):
     assert lost.assignments.isna().all()
     assert load[load.strategy == "softk"].failure.isna().all()
     agreed = table(holed, "analysis/stability.csv")
-    assert "expert_choice" not in {*agreed.strategy_a, *agreed.strategy_b}
+    lost = agreed[agreed.strategy_a == "expert_choice"]
+    assert (lost.failure == REASON).all()
+    assert lost.run_b.isna().all()
+    assert "expert_choice" not in {*agreed.strategy_b}
     summary = table(holed, "analysis/summary.csv")
     assert (summary[summary.strategy == "expert_choice"].status == "failed").all()
 

@@ -9,11 +9,15 @@ import pytest
 SUMMARISING = {"summary", "aggregate", "frontier", "load_quality", "numbers", "numbers_tex"}
 SUMMARISING |= {"tables", "report", "all", "ranking", "published_table", "manifest"}
 SUMMARISING |= {"failures_table", "slides", "load_table", "specialisation_table"}
-SUMMARISING |= {"slide_heatmap", "slide_token_routing"}
+SUMMARISING |= {"slide_heatmap", "slide_token_routing", "frontier_annotated", "gate_balance"}
 ADAPTING = {"adapt", "perft_runs", "perft_arms", "perft_frontier", "perft_table"}
 JUDGING = {"audit", "audits", "audit_table", "ledger", "ledger_table", "causality_table"}
 JUDGING |= {"claim_lines", "claim_pages"}
 DRAWN_BY_RULE = {"strategy_panels", "token_dropping"}  # schematics that run a strategy
+ANALYSING = {"routing", "routing_tables", "stability", "analysis_summary", "routing_stability"}
+ANALYSING |= {"expert_load", "routing_heatmap", "routing_heatmap_summary", "token_routing"}
+ANALYSING |= {"class_preference", "specialisation", "saturation", "coactivation", "vocabulary"}
+ANALYSING |= {"explorer_stories", "explorer"}
 
 
 @pytest.fixture
@@ -74,10 +78,9 @@ def test_a_router_reruns_its_own_runs(stale, edited):
     made = {output for rule, output in jobs if rule in ("train", "throughput")}
     assert made
     assert all(re.match(r"results/(runs|throughput)/top1-", output) for output in made)
-    retrained = (
-        {"train", "throughput", "overlay"} | DRAWN_BY_RULE | ADAPTING
-    )  # softk_pre is made of top1's rule
-    assert rules(jobs) == SUMMARISING | JUDGING | retrained
+    retrained = {"train", "throughput", "overlay"} | DRAWN_BY_RULE
+    retrained |= ADAPTING  # softk_pre is made of top1's rule
+    assert rules(jobs) == SUMMARISING | ANALYSING | JUDGING | retrained
 
 
 def test_shared_code_reruns_all_runs_but_not_the_data(stale, edited):
@@ -92,6 +95,7 @@ def test_a_figure_script_reruns_the_figure(stale, edited):
         assert rules(stale()) == {
             "frontier",
             "sweep_frontier",
+            "frontier_annotated",
             "report",
             "slides",
             "manifest",
