@@ -1,5 +1,8 @@
-"""Small copies of a few figures of the finished study, for the README."""
+"""Small copies of a few figures of the finished study, and of the explorer, for the README."""
 
+import shutil
+import subprocess
+import tempfile
 from io import BytesIO
 from pathlib import Path
 
@@ -12,12 +15,14 @@ from workflow_scripts.command import parser, path_argument, run
 FIGURES = (
     "unified/frontier_annotated",
     "analysis/expert_load",
-    "analysis/token_routing",
+    "report/slide_token_routing",
     "analysis/specialisation",
     "analysis/stability",
 )
 WIDTH = 900  # pixels
-COLOURS = 96
+COLOURS = 256
+PAGE = "explorer/index.html"
+WINDOW = (1200, 800)
 
 
 def small(path: Path) -> bytes:
@@ -32,11 +37,25 @@ def small(path: Path) -> bytes:
     return drawn.getvalue()
 
 
+def photograph(page: Path, out: Path) -> Path:
+    """The first view of a page as a PNG, by Debian's chromium. StudyError without one."""
+    if shutil.which("chromium") is None:
+        raise StudyError("chromium", "is not installed", "run `envs/install.sh browser`")
+    size = "{},{}".format(*WINDOW)
+    command = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars"]
+    command += [f"--window-size={size}", f"--screenshot={out}", page.resolve().as_uri()]
+    subprocess.run(command, check=True, capture_output=True)
+    return out
+
+
 def main() -> None:
     arguments = parser(__doc__)
     path_argument(arguments, "results", "out")
     given = arguments.parse_args()
     copies = {Path(name).name: small(given.results / f"{name}.png") for name in FIGURES}
+    with tempfile.TemporaryDirectory() as scratch:
+        view = photograph(given.results / PAGE, Path(scratch, "explorer.png"))
+        copies["explorer"] = small(view)
     given.out.mkdir(parents=True, exist_ok=True)
     for name, png in copies.items():
         write_atomic(given.out / f"{name}.png", png)
