@@ -26,6 +26,8 @@ COPIED = (
     "moe_core",
     "workflow_scripts",
     "tests",
+    "report",
+    "results/reference",
     "config.yaml",
     "claims.yaml",
     "pyproject.toml",
@@ -80,11 +82,12 @@ def fail(tests: str, folder: Path) -> bool:
 
 
 def damaged(mutant: Mutant, text: str) -> str:
-    """The text with the defect. Exits if it has no one place; SyntaxError if it is no Python."""
+    """The text with the defect. Exits if it has no one place; SyntaxError if Python is none more."""
     if (count := text.count(mutant.old)) != 1:
         sys.exit(f"{mutant.file}: {mutant.old!r} occurs {count} times, not once")
     text = text.replace(mutant.old, mutant.new)
-    compile(text, mutant.defect, "exec")
+    if mutant.file.endswith(".py"):
+        compile(text, mutant.defect, "exec")
     return text
 
 
