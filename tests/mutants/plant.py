@@ -82,7 +82,7 @@ def fail(tests: str, folder: Path) -> bool:
 
 
 def damaged(mutant: Mutant, text: str) -> str:
-    """The text with the defect. Exits if it has no one place; SyntaxError if Python is none more."""
+    """The text with the defect. Exits if it has no one place; SyntaxError if it is bad Python."""
     if (count := text.count(mutant.old)) != 1:
         sys.exit(f"{mutant.file}: {mutant.old!r} occurs {count} times, not once")
     text = text.replace(mutant.old, mutant.new)
