@@ -12,6 +12,7 @@ from moe_core.arms import Arms, Budget
 from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig
 from moe_core.configuration_checks import check
 from moe_core.errors import StudyError
+from moe_core.model.config import MoEConfig
 from moe_core.provenance import canonical_json
 from moe_core.routing import registry
 from moe_core.runs import AdapterSpec, RunSpec, ShapeSpec, cell_name, run_id, shape_id, shape_of
@@ -65,18 +66,24 @@ class Study:
         config = self.config.model_dump(mode="json", exclude={"scales"})
         return config | {"scale": {"name": self.config.scale, **self.scale.model_dump(mode="json")}}
 
+    def at_usual_capacity(self, runs: list[str]) -> dict[str, MoEConfig]:
+        """How those of the runs route that do so at the largest capacity factor."""
+        usual = max(self.scale.capacity_factors)
+        models = {run: self.runs[run].model.moe for run in runs}
+        return {run: moe for run, moe in models.items() if moe and moe.capacity_factor == usual}
+
     @property
     def learned(self) -> list[str]:
         """Runs of the unified experiment whose routers learn, at its largest capacity factor."""
-        usual = max(self.scale.capacity_factors)
-        found = []
-        for run in self.unified:
-            moe = self.runs[run].model.moe
-            declared = registry.declaration(moe.strategy) if moe else {}
-            learns = moe and not declared["control"] and declared["router_gradient"] != "none"
-            if moe and learns and moe.capacity_factor == usual:
-                found.append(run)
-        return found
+        declared = {
+            run: registry.declaration(moe.strategy)
+            for run, moe in self.at_usual_capacity(self.unified).items()
+        }
+        return [
+            run
+            for run, own in declared.items()
+            if not own["control"] and own["router_gradient"] != "none"
+        ]
 
     @property
     def on_subwords(self) -> list[str]:
@@ -87,9 +94,7 @@ class Study:
     @property
     def excerpted(self) -> list[str]:
         """The first run of each routed cell at the largest capacity factor."""
-        usual = max(self.scale.capacity_factors)
-        models = {run: self.runs[run].model.moe for run in self.audited}
-        return [run for run, moe in models.items() if moe and moe.capacity_factor == usual]
+        return list(self.at_usual_capacity(self.audited))
 
     def tokens_of(self, experiment: str) -> list[str]:
         """Names of the encoded stories that an experiment's runs read."""

@@ -40,7 +40,7 @@ rule experiments:
             "results/{sweep}/{file}.csv", sweep=SWEEPS, file=["summary", "aggregate"]
         ),
         expand(rules.sweep.output, sweep=SWEEPS),
-        expand(rules.sweep_frontier.output, sweep=["router_nets", "larger", "subword"]),
+        expand(rules.sweep_frontier.output, sweep=FRONTIERS),
         rules.learning_rate_choice.output,
 
 

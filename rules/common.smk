@@ -100,6 +100,8 @@ SHOWN = [
     if name in study.config.experiments.unified.strategies
 ] or study.config.experiments.unified.strategies[:3]
 
+# experiments that have a frontier of their own
+FRONTIERS = ["router_nets", "larger", "subword"]
 EXPLORER_SOURCES = [
     str(path.relative_to(workflow.basedir))
     for path in sorted((Path(workflow.basedir) / "report/explorer").iterdir())

@@ -559,7 +559,7 @@ use rule report as slides with:
             ),
             expand(
                 "results/{sweep}/frontier.pdf",
-                sweep=["router_nets", "larger", "subword"],
+                sweep=FRONTIERS,
             ),
             expand(
                 "results/analysis/{figure}.pdf",

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from moe_core.figures.labels import CONTROLS
-from moe_core.figures.style import look
+from moe_core.figures.style import cell_label, look
 from moe_core.provenance import canonical_json, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
@@ -39,18 +39,10 @@ def columns_of(frame: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
     return {name: json.loads(frame[name].to_json(orient="values")) for name in columns}
 
 
-def name_of(row: pd.Series, several: bool) -> str:
-    """Strategy, with its capacity factor where there are several; dense width."""
-    if row.strategy == "dense":
-        return f"dense, F={row.ffn_hidden:.0f}"
-    limited = several and pd.notna(row.capacity_factor)
-    return f"{row.label}, cf {row.capacity_factor:g}" if limited else row.label
-
-
 def named(summary: pd.DataFrame) -> pd.DataFrame:
     """Rows of the unified experiment, each with the name of its cell."""
     several = len(summary.capacity_factor.dropna().unique()) > 1
-    return summary.assign(name=[name_of(row, several) for _, row in summary.iterrows()])
+    return summary.assign(name=[cell_label(row, several) for _, row in summary.iterrows()])
 
 
 def looks(strategies: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from moe_core.figures.regimes import pareto
 from moe_core.figures.style import (
     PAGE_INCHES,
+    cell_label,
     draw_control,
     look,
     marked,
@@ -30,8 +31,8 @@ def level(cell: pd.Series, experiment: str) -> str:
 
 def point_label(cell: pd.Series, experiment: str, several: bool) -> str:
     """Label of a point: strategy, with its level where there are several; dense width."""
-    if cell.strategy == "dense":
-        return f"dense, F={cell.ffn_hidden:.0f}"
+    if cell.strategy == "dense" or experiment not in LEVELS:
+        return cell_label(cell, several)
     return f"{cell.label}, {level(cell, experiment)}" if several else cell.label
 
 

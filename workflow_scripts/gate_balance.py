@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from moe_core.figures.style import (
     COLUMN_INCHES,
+    cell_label,
     look,
     marked,
     move_apart,
@@ -66,7 +67,7 @@ def main() -> None:
     cells = pd.read_csv(given.table)
     cells = cells[cells.num_experts.notna() & cells.shared_hidden.eq(0) & ~cells.control].copy()
     several = len(cells.capacity_factor.unique()) > 1
-    names = cells.label + (cells.capacity_factor.map(", cf {:g}".format) if several else "")
+    names = [cell_label(cell, several) for _, cell in cells.iterrows()]
     cells = cells.assign(name=names, name_drawn=list(map(marked, names, cells.n_failed)))
     finished = cells[cells[X].notna()]
     gated, plain = finished[finished[Y].notna()], finished[finished[Y].isna()]

@@ -9,6 +9,7 @@ import pandas as pd
 from moe_core.figures.style import (
     COLUMN_INCHES,
     LineEnd,
+    draw_curve,
     is_control,
     label_ends,
     look,
@@ -71,18 +72,9 @@ def main() -> None:
             continue
         metrics = pd.concat([pd.read_json(path, lines=True) for path in finished.path])
         by_step = metrics.groupby("train_tokens").bits_per_byte
-        mean, low, high = by_step.mean(), by_step.min(), by_step.max()
+        mean = by_step.mean()
         thousands = mean.index / 1e3
-        axes.fill_between(thousands, low, high, color=style.color, alpha=0.2, lw=0)
-        axes.plot(
-            thousands,
-            mean,
-            color=style.color,
-            marker=style.marker,
-            markerfacecolor="white" if style.hollow else style.color,
-            markersize=3,
-            ls="--" if style.hollow else "-",
-        )
+        draw_curve(axes, thousands, by_step, style)
         name = marked(style.label, n_failed)
         ends.append(LineEnd(name, style.color, thousands[-1], mean.iloc[-1]))
     note_failed(figure, pd.DataFrame(names, columns=["name", "n", "n_failed"]))

@@ -2,20 +2,18 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from moe_core.figures.panels import Panel, by_load, panels, read
+from moe_core.figures.panels import Panel, by_load, note_failed_of, panels, read
 from moe_core.figures.style import (
     PAGE_INCHES,
     SHADES,
-    look,
-    note_failed,
     save,
     say,
     use_print_style,
+    write_in_cells,
 )
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
@@ -34,17 +32,7 @@ def draw(figure: Figure, axes: Axes, found: list[Panel]) -> None:
     uniform = 1 / share_SE.shape[1]
     mesh = axes.pcolormesh(share_SE, cmap=SHADES, vmin=0, edgecolor="white", lw=0.3)
     if share_SE.shape[1] <= NUMBERS:
-        for (row, column), share in np.ndenumerate(share_SE):
-            color = "white" if share > 0.6 * share_SE.max() else "black"
-            axes.text(
-                column + 0.5,
-                row + 0.5,
-                f"{100 * share:.1f}",
-                ha="center",
-                va="center",
-                fontsize=6.5,
-                color=color,
-            )
+        write_in_cells(axes, share_SE, share_SE.max(), "{:.1f}", 6.5)
     axes.set_yticks(np.arange(len(found)) + 0.5, [panel.counted for panel in found], fontsize=7)
     axes.set_ylim(len(found), 0)
     step = max(1, share_SE.shape[1] // NUMBERS)
@@ -65,8 +53,7 @@ def main() -> None:
     finished = [panel for panel in found if len(panel.rows)]
     use_print_style()
     figure, axes = plt.subplots(figsize=(PAGE_INCHES, 1 + 0.19 * max(len(finished), 3)))
-    counts = [(look(panel.strategy).label, panel.n, panel.n_failed) for panel in found]
-    note_failed(figure, pd.DataFrame(counts, columns=["name", "n", "n_failed"]))
+    note_failed_of(figure, found)
     if finished:
         draw(figure, axes, finished)
     else:

@@ -15,6 +15,7 @@ from moe_core.figures.style import (
     save,
     say,
     use_print_style,
+    write_in_cells,
 )
 from workflow_scripts.columns import ROUTERS
 from workflow_scripts.command import run
@@ -65,12 +66,7 @@ def draw(axes: Axes, table: pd.DataFrame, top: float) -> QuadMesh:
     values = np.ma.masked_invalid(table.to_numpy())
     mesh = axes.pcolormesh(values, cmap=SHADES, vmin=0, vmax=top)
     if len(table) <= NUMBERS:
-        for (row, column), value in np.ndenumerate(values):
-            if np.isfinite(value):
-                color = "white" if value > 0.6 * top else "black"
-                text = f"{100 * value:.0f}"
-                centred = {"ha": "center", "va": "center"}
-                axes.text(column + 0.5, row + 0.5, text, **centred, fontsize=6, color=color)
+        write_in_cells(axes, table.to_numpy(), top, "{:.0f}", 6)
     for place in range(len(table)):
         axes.add_patch(plt.Rectangle((place, place), 1, 1, fill=False, lw=0.8, ec="black"))
     axes.set_ylim(len(table), 0)

@@ -44,14 +44,14 @@ TABLES = {
 
 def tables_of_run(folder: Path, run: pd.Series, quoted: bool, with_stories: bool) -> dict:
     """Rows of every table, layer by layer."""
-    found = defaultdict(list)
+    found, texts = defaultdict(list), {}
     for router in ROUTERS:
         path = folder / f"{router}.parquet"
         if reason := not_recorded(path):
             raise StudyError(
                 str(path), f"nothing was recorded: {reason}", "remove it and run again"
             )
-        texts = recorded_texts(path)
+        texts = texts or recorded_texts(path)  # both routers read the same tokens
         for layer in read_layers(path, int(run.num_experts)):
             class_T = class_of_tokens(layer.token_T, texts)
             rows = {

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from moe_core.figures.style import (
     COLUMN_INCHES,
     LineEnd,
+    draw_curve,
     label_ends,
     look,
     marked,
@@ -44,19 +45,7 @@ def draw(axes: Axes, metrics: pd.DataFrame) -> None:
         style, own = look(strategy), metrics[metrics.strategy == strategy]
         by_step = own.groupby("train_tokens")[MEASURE]
         mean = by_step.mean()
-        thousands = mean.index / 1e3
-        axes.fill_between(
-            thousands, by_step.min(), by_step.max(), color=style.color, alpha=0.15, lw=0
-        )
-        axes.plot(
-            thousands,
-            mean,
-            color=style.color,
-            marker=style.marker,
-            markerfacecolor="white" if style.hollow else style.color,
-            markersize=3,
-            ls="--" if style.hollow else "-",
-        )
+        draw_curve(axes, mean.index / 1e3, by_step, style)
         # all end at 1, so that names point to the evaluation before
         ends.append(LineEnd(own.name_drawn.iloc[0], style.color, before / 1e3, mean[before]))
     axes.set(xlabel="training tokens (thousands)", ylabel="share of final choices already made")

@@ -1,13 +1,12 @@
 """Specialisation: what the expert tells of a token, beside untrained routers and chance."""
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from moe_core.figures.panels import Panel, panels, read
-from moe_core.figures.style import PAGE_INCHES, look, note_failed, order, save, say, use_print_style
+from moe_core.figures.panels import Panel, note_failed_of, panels, read
+from moe_core.figures.style import PAGE_INCHES, look, order, save, say, use_print_style
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 
@@ -66,8 +65,7 @@ def main() -> None:
     figure, axes = plt.subplots(
         1, len(measured), figsize=(PAGE_INCHES, 1.1 + 0.19 * max(len(names), 3)), squeeze=False
     )
-    counts = [(look(p.strategy).label, p.n, p.n_failed) for p in main_text]
-    note_failed(figure, pd.DataFrame(counts, columns=["name", "n", "n_failed"]))
+    note_failed_of(figure, main_text)
     if not any(len(panel.rows) for panel in main_text):
         for empty in axes[0]:
             empty.set_axis_off()

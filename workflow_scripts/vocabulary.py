@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from moe_core.figures.panels import Panel, panels, read
-from moe_core.figures.style import PAGE_INCHES, look, note_failed, save, say, use_print_style
+from moe_core.figures.panels import Panel, note_failed_of, panels, read
+from moe_core.figures.style import PAGE_INCHES, look, save, say, use_print_style
 from moe_core.figures.token_text import drawn
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
@@ -72,8 +72,7 @@ def main() -> None:
     lines = int(quoted[0].rows.num_experts.iloc[0]) if quoted else 1
     figure = plt.figure(figsize=(PAGE_INCHES, 2.6 + 0.14 * lines))
     upper, lower = figure.subfigures(2, 1, height_ratios=[2.6, 0.25 + 0.14 * lines])
-    counts = [(look(p.strategy).label, p.n, p.n_failed) for p in by_text[given.tokens]]
-    note_failed(figure, pd.DataFrame(counts, columns=["name", "n", "n_failed"]))
+    note_failed_of(figure, by_text[given.tokens])
     axes = upper.subplots(1, len(texts), squeeze=False)[0]
     for own, text in zip(axes, texts, strict=True):
         if finished[text]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from moe_core.analysis.recording import Ints
-from moe_core.measure.specialisation import Specialisation
+from moe_core.measure.specialisation import Specialisation, against_null
 
 DRAWS = 20  # the permutation floor of a p value is 1 / 21
 
@@ -26,14 +26,7 @@ def conditional_specialisation(story_T: Ints, token_T: Ints, expert_T: Ints) -> 
     rng = np.random.default_rng(0)
     observed = information(expert_T)
     null = np.array([information(_shuffled(token_T, expert_T, rng)) for _ in range(DRAWS)])
-    reached = np.count_nonzero(null >= observed - 1e-12)
-    return Specialisation(
-        mutual_information_nats=observed,
-        corrected_nats=observed - float(null.mean()),
-        null_mean_nats=float(null.mean()),
-        null_high_nats=float(np.quantile(null, 0.95)),
-        p_value=(1 + int(reached)) / (1 + DRAWS),
-    )
+    return against_null(observed, observed - float(null.mean()), null)
 
 
 def _shuffled(token_T: Ints, expert_T: Ints, rng: np.random.Generator) -> Ints:

@@ -84,6 +84,11 @@ class RecordedLayer:
         chosen_TE[self.row_A, self.expert_A] = True
         return chosen_TE
 
+    @cached_property
+    def load_E(self) -> Ints:
+        """Assignments of each expert before dropping."""
+        return np.bincount(self.expert_A, minlength=self.num_experts)
+
     def counts(self, kind_T: Ints, kinds: int) -> Ints:
         """Assignments before dropping by kind of token and expert, kinds x E."""
         pair_A = kind_T[self.row_A] * self.num_experts + self.expert_A

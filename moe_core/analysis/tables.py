@@ -27,7 +27,7 @@ def class_of_tokens(token_T: Ints, texts: Mapping[int, str]) -> Ints:
 
 def expert_load(layer: RecordedLayer) -> pd.DataFrame:
     """Assignments of each expert before dropping, and those kept."""
-    load_E = np.bincount(layer.expert_A, minlength=layer.num_experts)
+    load_E = layer.load_E
     kept_A = layer.expert_A[~layer.dropped_A]
     return pd.DataFrame(
         {
@@ -84,9 +84,10 @@ def information(layer: RecordedLayer, class_T: Ints, with_stories: bool) -> pd.D
         rows["story given token"] = conditional_specialisation(
             layer.story_T, layer.token_T, layer.first_T
         )
-    load_E = np.bincount(layer.expert_A, minlength=layer.num_experts)
     table = pd.DataFrame([{"of": of, **asdict(found)} for of, found in rows.items()])
-    return table.assign(expert_entropy_nats=stats.entropy(load_E), assignments=load_E.sum())
+    return table.assign(
+        expert_entropy_nats=stats.entropy(layer.load_E), assignments=layer.load_E.sum()
+    )
 
 
 def coactivation(layer: RecordedLayer) -> pd.DataFrame:

@@ -70,6 +70,12 @@ def panels(table: pd.DataFrame, strategies: list[str], tokens: str | None = None
     return found
 
 
+def note_failed_of(figure: Figure, found: list[Panel]) -> None:
+    """Above a figure, how many seeds of which strategies failed, if any."""
+    counts = [(look(panel.strategy).label, panel.n, panel.n_failed) for panel in found]
+    note_failed(figure, pd.DataFrame(counts, columns=["name", "n", "n_failed"]))
+
+
 def grid(
     found: list[Panel], columns: int, row_inches: float, rows_of_a_panel: int = 1
 ) -> tuple[Figure, list[list[Axes]]]:
@@ -86,8 +92,7 @@ def grid(
         figsize=(PAGE_INCHES, 0.3 + bands * rows_of_a_panel * row_inches),
         squeeze=False,
     )
-    counts = [(look(panel.strategy).label, panel.n, panel.n_failed) for panel in found]
-    note_failed(figure, pd.DataFrame(counts, columns=["name", "n", "n_failed"]))
+    note_failed_of(figure, found)
     placed = []
     for place in range(bands * columns):
         band, column = divmod(place, columns)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import matplotlib
 
@@ -18,6 +19,8 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from numpy.typing import NDArray
+from pandas.core.groupby import SeriesGroupBy
 from scipy.optimize import isotonic_regression
 
 from moe_core.figures.labels import CONTROLS
@@ -158,6 +161,48 @@ def ink(color: Color) -> Color:
     luminance = np.power(color, 2.2) @ (0.2126, 0.7152, 0.0722)
     red, green, blue = np.multiply(color, (0.175 / max(luminance, 0.175)) ** (1 / 2.2))
     return float(red), float(green), float(blue)
+
+
+def draw_curve(
+    axes: Axes, thousands: Sequence[float], runs: "SeriesGroupBy[Any, Any]", style: Look
+) -> None:
+    """Mean and range over runs, which are grouped by the tokens seen."""
+    axes.fill_between(thousands, runs.min(), runs.max(), color=style.color, alpha=0.2, lw=0)
+    axes.plot(
+        thousands,
+        runs.mean(),
+        color=style.color,
+        marker=style.marker,
+        markerfacecolor="white" if style.hollow else style.color,
+        markersize=3,
+        ls="--" if style.hollow else "-",
+    )
+
+
+def write_in_cells(
+    axes: Axes, shares: NDArray[np.float64], top: float, text: str, size: float
+) -> None:
+    """Per cents in the cells of a heat map whose ``SHADES`` reach to top; nothing for nan."""
+    for (row, column), value in np.ndenumerate(shares):
+        if np.isfinite(value):
+            color = "white" if value > 0.6 * top else "black"  # legible on light and on dark
+            axes.text(
+                column + 0.5,
+                row + 0.5,
+                text.format(100 * value),
+                ha="center",
+                va="center",
+                fontsize=size,
+                color=color,
+            )
+
+
+def cell_label(cell: pd.Series, several: bool) -> str:
+    """Strategy, with its capacity factor where there are several; dense width."""
+    if cell.strategy == "dense":
+        return f"dense, F={cell.ffn_hidden:.0f}"
+    limited = several and pd.notna(cell.capacity_factor)
+    return f"{cell.label}, cf {cell.capacity_factor:g}" if limited else str(cell.label)
 
 
 def label_ends(axes: Axes, ends: list[LineEnd]) -> None:

@@ -71,13 +71,21 @@ class Specialisation:
 
 def specialisation(counts_VE: Counts, draws: int = 200, seed: int = 0) -> Specialisation:
     """All of the above for one table with at least one count."""
-    observed = mutual_information(counts_VE)
-    null = permutation_null(counts_VE, draws, seed)
+    return against_null(
+        mutual_information(counts_VE),
+        corrected_mutual_information(counts_VE),
+        permutation_null(counts_VE, draws, seed),
+    )
+
+
+def against_null(observed: float, corrected: float, null: NDArray[np.float64]) -> Specialisation:
+    """Mutual information, and that without its bias, beside draws under independence, in nats."""
+    draws = len(null)
     # ties count, though rounding may part them: where all tables are alike p = 1
     reached = np.count_nonzero(null >= observed - 1e-12)
     return Specialisation(
         mutual_information_nats=observed,
-        corrected_nats=corrected_mutual_information(counts_VE),
+        corrected_nats=corrected,
         null_mean_nats=float(null.mean()),
         null_high_nats=float(np.quantile(null, 0.95)),
         p_value=(1 + int(reached)) / (1 + draws),
