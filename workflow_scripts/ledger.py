@@ -7,6 +7,7 @@ import pandas as pd
 
 from moe_core.claims.arms import EXPERIMENTS
 from moe_core.claims.evidence import Evidence
+from moe_core.claims.facts import read_facts
 from moe_core.claims.judgement import Judgement
 from moe_core.claims.ledger import judge_claims
 from moe_core.claims.schema import Claim, load_claims
@@ -60,6 +61,7 @@ def main() -> None:
     path_argument(arguments, "claims", "audits", "analysis", "out")
     arguments.add_argument("--summary", type=named_path, nargs="+", action="extend", required=True)
     arguments.add_argument("--stories", type=Path, nargs="+", required=True, help="RUN/stories.csv")
+    arguments.add_argument("--facts", type=Path, nargs="*", default=[], help="facts.csv")
     arguments.add_argument("--stored", type=Path, nargs="?", help="ledger to compare with")
     arguments.add_argument("--smoke", choices=["true", "false"], required=True)
     given = arguments.parse_args()
@@ -71,6 +73,7 @@ def main() -> None:
         },
         stories={path.parent.name: pd.read_csv(path) for path in given.stories},
         audits=pd.read_csv(given.audits),
+        facts=read_facts(given.facts),
     )
     smoke = given.smoke == "true"
     before = {} if smoke else stored_verdicts(given.stored)

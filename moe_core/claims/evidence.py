@@ -1,12 +1,13 @@
 """Tables of results -> values of an arm, by seed, or the reason why there are none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from moe_core.adapters.labels import LABELS
 from moe_core.claims.arms import Arm, Measure
+from moe_core.claims.facts import Fact
 from moe_core.failures import brief, by_seed
 
 UNROUTED = ("dense", "ngram", *LABELS)  # nothing to audit, or nothing new
@@ -21,12 +22,23 @@ class Evidence:
     """What the experiments measured.
 
     summaries: by experiment, a row a run. stories: by run, a row a test story (story, bytes,
-    nats). audits: a row an audit of a cell. Runs that failed are no evidence.
+    nats). audits: a row an audit of a cell. facts: of code and machines, by name. Runs that failed
+    are no evidence.
     """
 
     summaries: Mapping[str, pd.DataFrame]
     stories: Mapping[str, pd.DataFrame]
     audits: pd.DataFrame
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    def fact(self, name: str) -> Fact:
+        """What was measured. Raises UntestableError where it was not."""
+        if name not in self.facts:
+            raise UntestableError(f"no experiment tells {name}")
+        found = self.facts[name]
+        if found.not_measured:
+            raise UntestableError(f"{name}: {found.not_measured}")
+        return found
 
     def runs(self, arm: Arm) -> pd.DataFrame:
         """Rows of the finished runs of an arm, by seed.

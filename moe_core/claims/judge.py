@@ -7,7 +7,7 @@ from moe_core.claims.concordance import concordance
 from moe_core.claims.estimates import Estimate, estimate
 from moe_core.claims.evidence import Evidence, UntestableError
 from moe_core.claims.judgement import LEVEL, Judgement, Verdict, all_hold, some_hold
-from moe_core.claims.rules import Concordant, Equivalent, Leaf, Less, Rule, Some, Within
+from moe_core.claims.rules import Concordant, Equivalent, Leaf, Less, Measured, Rule, Some, Within
 from moe_core.stats.equivalence import equivalent
 
 SMALLEST_EFFECT = 0.01  # bits per byte
@@ -25,6 +25,7 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
     Within: SUPPORTED where the 95 % interval lies in the band, REFUTED where it lies outside.
     Concordant: SUPPORTED where, at 5 %, so many pairs of strategies are ranked alike that tau is
     what is asked or more, REFUTED where so many are exchanged that it is less.
+    Measured: SUPPORTED where the interval lies in the band, REFUTED where it lies outside.
     Else INCONCLUSIVE, or NOT TESTABLE where the tables cannot speak of an arm.
     """
     if not isinstance(rule, Leaf):
@@ -40,6 +41,8 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
                 return _within(rule, evidence)
             case Concordant():
                 return _concordant(rule, evidence)
+            case Measured():
+                return _measured(rule, evidence)
     except UntestableError as reason:
         return Judgement(Verdict.NOT_TESTABLE, str(reason))
 
@@ -91,10 +94,28 @@ def _within(rule: Within, evidence: Evidence) -> Judgement:
         verdict = Verdict.SUPPORTED
     elif found.interval.high < low or high < found.interval.low:
         verdict, p = Verdict.REFUTED, found.p_at(low if found.interval.high < low else high)
-    asked = f"{low:g} to {high:g}"
-    if len(ends) == 1:
-        asked = f"{high:g} or less" if rule.low is None else f"{low:g} or more"
-    return _judgement(verdict, found, p, asked)
+    return _judgement(verdict, found, p, _band(rule))
+
+
+def _measured(rule: Measured, evidence: Evidence) -> Judgement:
+    found = evidence.fact(rule.fact)
+    mean, low, high, n = astuple(found.interval)
+    least = -math.inf if rule.low is None else rule.low
+    most = math.inf if rule.high is None else rule.high
+    verdict = Verdict.INCONCLUSIVE
+    if least <= low and high <= most:
+        verdict = Verdict.SUPPORTED
+    elif high < least or most < low:
+        verdict = Verdict.REFUTED
+    name = rule.fact.replace("_", " ")
+    reason = f"{name}: {_text(mean, low, high)}, asked {_band(rule)}"
+    return Judgement(verdict, reason, mean, low, high, found.unit, n)
+
+
+def _band(rule: Within | Measured) -> str:
+    if rule.low is None:
+        return f"{rule.high:g} or less"
+    return f"{rule.low:g} or more" if rule.high is None else f"{rule.low:g} to {rule.high:g}"
 
 
 def _concordant(rule: Concordant, evidence: Evidence) -> Judgement:

@@ -92,6 +92,27 @@ class Concordant(Strict):
         return [s.arms.of(name) for s in (self.first, self.second) for name in self.strategies]
 
 
+class Measured(Strict):
+    """A band holds a fact that an experiment measured of code or machines, not of runs.
+
+    Either end may be open; both belong to the band.
+    """
+
+    kind: Literal["measured"]
+    fact: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "Measured":
+        if self.low is None and self.high is None:
+            raise ValueError("a band needs low, high or both")
+        return self
+
+    def arms(self) -> list[Arm]:
+        return []
+
+
 class All(Strict):
     """Every part holds."""
 
@@ -157,7 +178,7 @@ class Some(_Quantified):
     kind: Literal["some"]
 
 
-Leaf = Less | Equivalent | Within | Concordant
+Leaf = Less | Equivalent | Within | Concordant | Measured
 Rule = Annotated[Leaf | All | Order | Each | Some, Field(discriminator="kind")]
 
 

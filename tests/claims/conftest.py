@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from moe_core.claims.evidence import Evidence
+from moe_core.claims.facts import Fact
 
 STORIES, BYTES_PER_TOKEN = 60, 3.0
 
@@ -24,6 +25,7 @@ class World:
         self.rows: dict[str, list[dict]] = {}
         self.stories: dict[str, pd.DataFrame] = {}
         self.audits: list[dict] = []
+        self.facts: dict[str, Fact] = {}
         rng = np.random.default_rng(0)
         self.bytes_N = rng.integers(300, 1200, STORIES)
         self.hard_N = rng.normal(0, 0.1, STORIES)
@@ -96,6 +98,7 @@ class World:
             {name: pd.DataFrame(rows) for name, rows in self.rows.items()},
             self.stories,
             pd.DataFrame(self.audits, columns=columns),
+            self.facts,
         )
 
 

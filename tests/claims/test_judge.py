@@ -7,9 +7,12 @@ import pytest
 from pydantic import TypeAdapter
 from scipy import stats
 
+from moe_core.claims.facts import Fact, read_facts
 from moe_core.claims.judge import judge
 from moe_core.claims.judgement import Judgement
 from moe_core.claims.rules import Rule
+from moe_core.errors import StudyError
+from moe_core.stats.intervals import Interval
 
 RULE = TypeAdapter(Rule)
 SOFTK, TOP1, HASH = ({"experiment": "unified", "strategy": s} for s in ("softk", "top1", "hash"))
@@ -437,3 +440,38 @@ def test_a_failed_audit_a_missing_arm_or_measure_is_not_testable(world, rule):
     assert found.verdict == "NOT TESTABLE"
     assert "top1 failed the audit suffix" in found.reason
     assert math.isnan(found.effect)
+
+
+@pytest.mark.parametrize(
+    ("band", "ends", "verdict"),
+    [
+        ({"high": 1e-5}, (3e-6, 3e-6, 3e-6), "SUPPORTED"),
+        ({"high": 0}, (0, 0, 0), "SUPPORTED"),  # its end belongs to a band
+        ({"high": 0}, (2, 2, 2), "REFUTED"),
+        ({"low": 1}, (1.2, 0.9, 1.5), "INCONCLUSIVE"),
+        ({"low": 1}, (0.8, 0.7, 0.95), "REFUTED"),
+        ({"low": 1, "high": 2}, (1.5, 1.1, 2.3), "INCONCLUSIVE"),
+    ],
+)
+def test_a_measured_fact_in_a_band(world, band, ends, verdict):
+    world.facts = {"speed": Fact(Interval(*ends, n=7), "ratio", "")}
+    found = judged({"kind": "measured", "fact": "speed", **band}, world)
+    assert (found.verdict, found.effect, found.n) == (verdict, ends[0], 7)
+
+
+def test_what_was_not_measured_is_no_evidence(world):
+    world.facts = {"speed": Fact(Interval(math.nan, math.nan, math.nan, 0), "ratio", "no GPU here")}
+    for fact, why in (("speed", "speed: no GPU here"), ("depth", "no experiment tells depth")):
+        found = judged({"kind": "measured", "fact": fact, "low": 1}, world)
+        assert (found.verdict, found.reason) == ("NOT TESTABLE", why)
+
+
+def test_facts_are_read_with_their_reasons(tmp_path):
+    table = tmp_path / "facts.csv"
+    head = "fact,value,low,high,unit,n,not_measured\n"
+    table.write_text(head + "a,0.5,0.4,0.6,ratio,3,\nb,,,,nats,,no GPU here\n")
+    facts = read_facts([table])
+    assert facts["a"] == Fact(Interval(0.5, 0.4, 0.6, 3), "ratio", "")
+    assert (facts["b"].not_measured, facts["b"].interval.n) == ("no GPU here", 0)
+    with pytest.raises(StudyError, match="a stands in another table"):
+        read_facts([table, table])
