@@ -12,6 +12,7 @@ include: "rules/audit.smk"
 include: "rules/summary.smk"
 include: "rules/adapters.smk"
 include: "rules/analysis.smk"
+include: "rules/kernels.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -59,6 +60,9 @@ localrules:
     coactivation,
     routing_stability,
     vocabulary,
+    kernel_times,
+    layer_stages,
+    layer_memory,
     capacity_drop_rate,
     capacity_tokens_per_s,
     numbers,
@@ -100,6 +104,7 @@ rule all:
         rules.experiments.input,
         rules.perft.input,
         rules.analysis.input,
+        rules.kernel_experiment.input,
         rules.claims.input,
         rules.manifest.output,
         "report/report.pdf",

@@ -297,6 +297,20 @@ class ScaleCapacity(Strict):
     trained_expert_hidden: PositiveInt = Field(description="Expert width of their models.")
 
 
+class ScaleKernels(Strict):
+    """The stages of routing in torch, compiled torch and Triton; what layers cost by stage."""
+
+    tokens: list[PositiveInt] = Field(min_length=1, description="T values.")
+    num_experts: list[Annotated[int, Field(ge=2)]] = Field(min_length=2, description="E values.")
+    top_k: list[PositiveInt] = Field(min_length=2, description="K values.")
+    capacity_factors: list[PositiveFloat] = Field(
+        min_length=2, description="cf at which memory is measured; smallest and largest compared."
+    )
+    dim: PositiveInt = Field(description="D, width of the rows moved.")
+    expert_hidden: PositiveInt = Field(description="F, width of the experts that are profiled.")
+    repeats: PositiveInt = Field(description="Timed repeats; the median counts.")
+
+
 class ScaleAdapters(Strict):
     """How much of the experiment perft."""
 
@@ -357,6 +371,7 @@ class Scale(Strict):
     adapters: ScaleAdapters
     throughput: ThroughputConfig
     capacity: ScaleCapacity
+    kernels: ScaleKernels
 
 
 class ExecutionConfig(Strict):

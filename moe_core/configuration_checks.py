@@ -163,17 +163,17 @@ def _check_balance(balance: BalanceConfig) -> None:
 
 
 def _check_capacity(capacity: CapacityConfig) -> None:
-    fewest = min(capacity.num_experts)
-    for axis, top_k in (
-        ("top_k", max(capacity.top_k)),
-        ("trained_top_k", capacity.trained_top_k),
-    ):
-        if top_k > fewest:
-            raise StudyError(
-                f"experiments.capacity.{axis}",
-                f"{top_k} is more than the fewest experts, "
-                f"experiments.capacity.num_experts = {fewest}",
-            )
+    key, fewest = "experiments.capacity", min(capacity.num_experts)
+    _check_top_k(key, "top_k", max(capacity.top_k), fewest)
+    _check_top_k(key, "trained_top_k", capacity.trained_top_k, fewest)
+
+
+def _check_top_k(key: str, axis: str, top_k: int, fewest: int) -> None:
+    if top_k > fewest:
+        raise StudyError(
+            f"{key}.{axis}",
+            f"{top_k} is more than the fewest experts, {key}.num_experts = {fewest}",
+        )
 
 
 def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
@@ -266,6 +266,8 @@ def _check_training(key: str, scale: Scale, scopes: list[int]) -> None:
                 f"{key}.training.warmup_steps",
                 f"{training.warmup_steps} leaves nothing of {key}.{name} = {steps}",
             )
+    kernels = scale.kernels
+    _check_top_k(f"{key}.kernels", "top_k", max(kernels.top_k), min(kernels.num_experts))
     if training.warmup_steps >= scale.capacity.trained_steps:
         raise StudyError(
             f"{key}.capacity.trained_steps",

@@ -96,6 +96,13 @@ class Study:
         """The first run of each routed cell at the largest capacity factor."""
         return list(self.at_usual_capacity(self.audited))
 
+    @property
+    def profiled(self) -> str:
+        """The run whose training step is profiled: the first soft top-k, else of any router."""
+        routed = {run: self.runs[run].model.moe for run in self.excerpted}
+        soft = [run for run, moe in routed.items() if moe and moe.strategy == "softk"]
+        return (soft or list(routed))[0]
+
     def tokens_of(self, experiment: str) -> list[str]:
         """Names of the encoded stories that an experiment's runs read."""
         return sorted({self.runs[run].tokens for run in self.experiments[experiment]})
@@ -249,6 +256,17 @@ def microbench_spec(study: Study) -> str:
             "tokens": size.tokens,
             "dim": size.dim,
             "repeats": size.repeats,
+        }
+    )
+
+
+def kernels_spec(study: Study) -> str:
+    """Grid and size of the experiment on kernels, as canonical JSON."""
+    return canonical_json(
+        {
+            **study.scale.kernels.model_dump(),
+            "precision": study.scale.training.precision,
+            "device": study.config.device,
         }
     )
 

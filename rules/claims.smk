@@ -13,6 +13,7 @@ rule ledger:
         ),
         audits="results/audits/audits.csv",
         analysis="results/analysis/summary.csv",
+        facts=FACTS,
         stored=[path for path in [STORED_LEDGER] if Path(path).exists()],
     output:
         csv=report(
@@ -45,6 +46,6 @@ rule ledger:
     shell:
         "python -m workflow_scripts.ledger --claims {input.claims:q} "
         "--summary {params.named:q} --stories {input.stories:q} --audits {input.audits:q} "
-        "--analysis {input.analysis:q} "
+        "--analysis {input.analysis:q} --facts {input.facts:q} "
         "--stored {input.stored:q} --smoke {params.smoke} --out {output.csv:q} "
         "2>&1 | tee {log:q}"

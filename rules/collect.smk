@@ -71,6 +71,16 @@ rule perft:
         multiext("results/perft/perft_frontier", ".pdf", ".png"),
 
 
+rule kernel_experiment:
+    """Stages of routing by implementation, layers by stage, memory by capacity: CSVs and figures."""
+    input:
+        rules.kernels.output,
+        rules.layer_profile.output,
+        rules.kernel_times.output,
+        rules.layer_stages.output,
+        rules.layer_memory.output,
+
+
 rule claims:
     """The audits of all routers and the ledger of claims."""
     input:
@@ -86,6 +96,7 @@ rule report_inputs:
         rules.experiments.input,
         rules.perft.input,
         rules.analysis.input,
+        rules.kernel_experiment.input,
         rules.claims.input,
         rules.report.input.generated,
         rules.slides.input.generated,

@@ -23,6 +23,7 @@ from moe_core.runs import base_files, canonical, data_folder
 from moe_core.study import (
     commonsense_spec,
     corpus_spec,
+    kernels_spec,
     load_study,
     local_tokenizer,
     microbench_spec,
@@ -76,6 +77,8 @@ WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
 ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # ids of adapters begin with their method
 ADAPTED = f"(?:{'|'.join(LABELS)})-[A-Za-z0-9_.-]+"
+# measured of code and machines, for claims
+FACTS = ["results/kernels/kernel_facts.csv", "results/kernels/layer_facts.csv"]
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
 # of a machine that benchmarks/compute.py had to itself
@@ -93,6 +96,9 @@ OF_SLIDES = ("report/slides.tex", "report/slides/", "report/schematics/")
 REPORT_SOURCES = [path for path in SOURCES if not path.startswith(OF_SLIDES)]
 SLIDES_SOURCES = [path for path in SOURCES if path.startswith(OF_SLIDES)]
 SLIDES_SOURCES += ["report/values.tex"]
+# whose training step is profiled: the first that has a capacity
+PROFILED = study.profiled
+TOKENS_PROFILED = f"results/tokens/{study.runs[PROFILED].tokens}"
 # whose routing of a text the slides show: what the outline speaks of, as far as it is there
 SHOWN = [
     name

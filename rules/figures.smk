@@ -505,3 +505,66 @@ use rule expert_load as vocabulary with:
         code=script_code("vocabulary"),
         strategies=HEADLINE,
         tokens=study.tokens,
+
+
+use rule frontier as kernel_times with:
+    """Stages of routing as a share of the rate of a copy."""
+    input:
+        "results/kernels/kernels.csv",
+    output:
+        pdf="results/kernels/kernel_times.pdf",
+        png=report(
+            "results/kernels/kernel_times.png",
+            category="kernels",
+            labels={"figure": "stages of routing"},
+            caption="../report/captions/kernel_times.rst",
+        ),
+    log:
+        "results/logs/kernel_times.log",
+    benchmark:
+        "results/benchmarks/kernel_times.jsonl"
+    params:
+        script="kernel_times",
+        code=script_code("kernel_times"),
+
+
+use rule frontier as layer_stages with:
+    """Where the time of a layer goes."""
+    input:
+        "results/kernels/layer_profile.csv",
+    output:
+        pdf="results/kernels/layer_stages.pdf",
+        png=report(
+            "results/kernels/layer_stages.png",
+            category="kernels",
+            labels={"figure": "time by stage"},
+            caption="../report/captions/layer_stages.rst",
+        ),
+    log:
+        "results/logs/layer_stages.log",
+    benchmark:
+        "results/benchmarks/layer_stages.jsonl"
+    params:
+        script="layer_stages",
+        code=script_code("layer_stages"),
+
+
+use rule frontier as layer_memory with:
+    """Peak memory by capacity factor."""
+    input:
+        "results/kernels/layer_memory.csv",
+    output:
+        pdf="results/kernels/layer_memory.pdf",
+        png=report(
+            "results/kernels/layer_memory.png",
+            category="kernels",
+            labels={"figure": "memory by capacity factor"},
+            caption="../report/captions/layer_memory.rst",
+        ),
+    log:
+        "results/logs/layer_memory.log",
+    benchmark:
+        "results/benchmarks/layer_memory.jsonl"
+    params:
+        script="layer_memory",
+        code=script_code("layer_memory"),

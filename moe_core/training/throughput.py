@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from moe_core.errors import StudyError
+from moe_core.measure.clock import synchronise
 from moe_core.model.flops import cost
 from moe_core.model.transformer import Transformer
 from moe_core.training.config import ThroughputConfig
@@ -109,9 +110,3 @@ def matmul_peak(trainer: Trainer, products: int = 8) -> float:
         synchronise(trainer.device)
         best = min(best, time.perf_counter() - start)
     return 2 * side**3 / best
-
-
-def synchronise(device: str) -> None:
-    """Wait for queued GPU work."""
-    if device == "cuda":
-        torch.cuda.synchronize()

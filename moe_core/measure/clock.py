@@ -1,0 +1,44 @@
+"""Seconds of a call, of functions that take turns."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+SAMPLE_S = 2e-3  # a sample lasts this long or one call, so that a clock's grain does not count
+
+
+def synchronise(device: str) -> None:
+    """Wait for queued GPU work."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def seconds_in_turn(
+    functions: Mapping[str, Callable[[], object]], repeats: int, device: str
+) -> dict[str, list[float]]:
+    """Seconds a call of each function, ``repeats`` samples.
+
+    Samples go round all functions in turn, so that a slow minute of the machine touches them alike;
+    a function is called before, so that what it compiles or allocates once does not count.
+    """
+    calls = {}
+    for name, function in functions.items():
+        function()
+        one = _seconds(function, 1, device)
+        calls[name] = max(1, math.ceil(SAMPLE_S / max(one, 1e-9)))
+    samples: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            samples[name].append(_seconds(function, calls[name], device))
+    return samples
+
+
+def _seconds(function: Callable[[], object], calls: int, device: str) -> float:
+    synchronise(device)
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    synchronise(device)
+    return (time.perf_counter() - start) / calls

@@ -1,0 +1,210 @@
+"""The stages of routing, each as torch, compiled torch and Triton have it, and what they must move.
+
+select: logits to experts and weights, the Switch loss and the z-loss with it; with gradients.
+slots: which assignments capacity keeps, and their order by expert. move: rows to their experts and
+back, summed by weight; with gradients. Experts themselves are no part of it.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from moe_core.dispatch.grouped import sorted_rows
+from moe_core.dispatch.packing import combine, lay_out, pack
+from moe_core.dispatch.static import combine_rows, sort_kept
+from moe_core.random_streams import stream
+from moe_core.routing.balance import switch_loss, z_loss
+from moe_core.routing.capacity import limit_capacity
+from moe_core.routing.routing import Routing, from_token_choice
+from moe_core.routing.slots import slots_per_expert
+
+Stage = Literal["select", "slots", "move"]
+STAGES: tuple[Stage, ...] = ("select", "slots", "move")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """T tokens of width D to K of E experts; rows of ``dtype``, logits and weights in fp32."""
+
+    tokens: int
+    num_experts: int
+    top_k: int
+    dim: int
+    dtype: torch.dtype
+    capacity_factor: float = 1.25
+
+    @property
+    def capacity(self) -> int:
+        """Slots of an expert; the routing group is all tokens."""
+        return slots_per_expert(self.capacity_factor, self.top_k, self.tokens, self.num_experts)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Random ones of a shape: logits_TE and x_TD with gradients, and what earlier stages gave."""
+
+    shape: Shape
+    logits_TE: Tensor
+    x_TD: Tensor
+    routing: Routing
+    limited: Routing
+
+
+def random_inputs(shape: Shape, device: str) -> Inputs:
+    """From a stream of the shape's name."""
+    random = stream(0, "router kernels", shape.tokens, shape.num_experts, shape.top_k)
+    logits_TE = torch.randn(shape.tokens, shape.num_experts, generator=random)
+    x_TD = torch.randn(shape.tokens, shape.dim, generator=random).to(device, shape.dtype)
+    logits_TE = logits_TE.to(device)
+    expert_TK, weight_TK = choose(logits_TE, shape.top_k)
+    routing = from_token_choice(expert_TK, weight_TK, shape.num_experts)
+    limited = limit_capacity(routing, shape.capacity, shape.tokens, "position")
+    return Inputs(shape, logits_TE.requires_grad_(), x_TD.requires_grad_(), routing, limited)
+
+
+def choose(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """Experts and weights as OLMoE's router has them (arXiv 2409.02060, section 2)."""
+    expert_TK = logits_TE.topk(top_k, dim=-1).indices
+    return expert_TK, logits_TE.softmax(-1).gather(1, expert_TK)
+
+
+def bytes_moved(shape: Shape, kept: int, stage: Stage) -> int:
+    """What a stage cannot but read and write once. kept: assignments within capacity.
+
+    Forward and backward of select and of move; ids are int64, as the routing matrix has them.
+    """
+    logits = shape.tokens * shape.num_experts * 4
+    chosen = shape.tokens * shape.top_k
+    row = shape.dim * shape.dtype.itemsize
+    match stage:
+        case "select":  # logits; ids and weights. Then logits and gradients of weights; of logits
+            return logits + chosen * (8 + 4) + 2 * logits + chosen * 4
+        case "slots":  # ids; order and what is kept
+            return chosen * (8 + 8 + 1)
+        case "move":  # x or dy, rows written, rows read, y or dx; and rows again for the weights
+            return 2 * (2 * shape.tokens + 2 * kept) * row + kept * (row + 4)
+
+
+def torch_select(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """expert_TK, weight_TK, Switch loss, z-loss."""
+    expert_TK, weight_TK = choose(logits_TE, top_k)
+    routing = from_token_choice(expert_TK, weight_TK, logits_TE.shape[1])
+    balance = switch_loss(logits_TE, routing, len(logits_TE))
+    return expert_TK, weight_TK, balance, z_loss(logits_TE)
+
+
+def torch_slots(expert_TK: Tensor, num_experts: int, capacity: int) -> tuple[Tensor, Tensor]:
+    """kept_A, and the order of assignments by expert, dropped ones last."""
+    routing = from_token_choice(expert_TK, expert_TK, num_experts)
+    limited = limit_capacity(routing, capacity, len(expert_TK), "position")
+    return limited.kept_A, sort_kept(limited)[0]
+
+
+def torch_move(x_TD: Tensor, routing: Routing) -> Tensor:
+    """y_TD of experts that return what they are given."""
+    if x_TD.device.type == "cpu" and not torch.compiler.is_compiling():
+        layout = lay_out(routing)
+        return combine(pack(x_TD, layout), routing.weight_A, layout)
+    rows, row_A, _ = sorted_rows(x_TD, routing)
+    return combine_rows(rows, row_A, routing)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The three stages as one implementation has them, with the signatures of the above."""
+
+    select: Callable[[Tensor, int], tuple[Tensor, Tensor, Tensor, Tensor]]
+    slots: Callable[[Tensor, int, int], tuple[Tensor, Tensor]]
+    move: Callable[[Tensor, Routing], Tensor]
+
+    def calls(self, inputs: Inputs) -> dict[Stage, Callable[[], object]]:
+        """Each stage as a call without arguments; select and move with their backward."""
+        shape, limited = inputs.shape, inputs.limited
+        expert_TK = inputs.routing.expert_A.view(-1, shape.top_k)
+        weight_A = limited.weight_A.detach().to(shape.dtype).requires_grad_()
+        one = torch.ones_like
+
+        def select() -> object:
+            _, *found = self.select(inputs.logits_TE, shape.top_k)
+            return torch.autograd.grad(found, inputs.logits_TE, [one(part) for part in found])
+
+        def slots() -> object:
+            return self.slots(expert_TK, shape.num_experts, shape.capacity)
+
+        def move() -> object:
+            routing = replace(limited, weight_A=weight_A)  # sorts anew
+            y_TD = self.move(inputs.x_TD, routing)
+            return torch.autograd.grad(y_TD, [inputs.x_TD, weight_A], one(y_TD))
+
+        return {"select": select, "slots": slots, "move": move}
+
+
+TORCH = Variant(torch_select, torch_slots, torch_move)
+
+
+def compiled() -> Variant:
+    """The same, compiled for static shapes; the sort of ids breaks its graph."""
+    build = partial(torch.compile, dynamic=False)
+    return Variant(build(torch_select), build(torch_slots), build(torch_move))
+
+
+def variants(device: str) -> dict[str, Variant | str]:
+    """By name; in words why one cannot be measured on this machine."""
+    return {"torch": TORCH, "compiled torch": _compiled(), "Triton": _triton(device)}
+
+
+def _compiled() -> Variant | str:
+    if not shutil.which(os.environ.get("CXX", "g++")):
+        return "not measured here: torch.compile finds no C++ compiler"
+    torch.compiler.reset()  # else what was compiled for other shapes counts against its limit
+    return compiled()
+
+
+def _triton(device: str) -> Variant | str:
+    if device != "cuda":
+        return "not measured here: Triton's kernels need a GPU"
+    return "not measured here: triton is not installed"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far an implementation is from torch's.
+
+    mismatches: ids that differ where no tie decides, places that differ, and what else is kept.
+    relative_error: of weights, losses and combined rows, the largest, over torch's largest.
+    """
+
+    mismatches: int
+    relative_error: float
+
+
+@torch.no_grad()
+def deviation(variant: Variant, inputs: Inputs) -> Deviation:
+    """Of all three stages. Random logits have no ties."""
+    shape, limited = inputs.shape, inputs.limited
+    mismatches, errors = 0, []
+
+    def compare(found: Tensor, expected: Tensor) -> None:
+        nonlocal mismatches
+        if expected.is_floating_point():
+            errors.append(float((found - expected).abs().max() / expected.abs().max()))
+        else:
+            mismatches += int((found != expected).sum())
+
+    for found, expected in zip(
+        variant.select(inputs.logits_TE, shape.top_k),
+        TORCH.select(inputs.logits_TE, shape.top_k),
+        strict=True,
+    ):
+        compare(found, expected)
+    ids = inputs.routing.expert_A.view(-1, shape.top_k), shape.num_experts, shape.capacity
+    for found, expected in zip(variant.slots(*ids), TORCH.slots(*ids), strict=True):
+        compare(found, expected)
+    compare(variant.move(inputs.x_TD, limited), TORCH.move(inputs.x_TD, limited))
+    return Deviation(mismatches, max(errors))
