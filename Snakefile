@@ -72,6 +72,7 @@ localrules:
     audit_table,
     perft_table,
     adapter_cost_table,
+    kernels_table,
     published_table,
     compute_table,
     claim_lines,

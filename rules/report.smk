@@ -14,6 +14,8 @@ rule numbers:
         adapters="results/perft/arms.csv",
         costs_of_adapters=COSTS_OF_ADAPTERS,
         analysis="results/analysis/summary.csv",
+        kernel_facts="results/kernels/kernel_facts.csv",
+        layer_facts="results/kernels/layer_facts.csv",
     output:
         json="results/report/numbers.json",
     log:
@@ -36,8 +38,9 @@ rule numbers:
         "--microbench {input.microbench:q} --ngram {input.ngram:q} --meta {input.meta:q} "
         "--run {input.run:q} --throughput {input.throughput:q} --ledger {input.ledger:q} "
         "--audits {input.audits:q} --choice {input.choice:q} --adapters {input.adapters:q} "
-        "--costs_of_adapters {input.costs_of_adapters:q} --analysis {input.analysis:q} --out {output.json:q} "
-        "2>&1 | tee {log:q}"
+        "--costs_of_adapters {input.costs_of_adapters:q} --analysis {input.analysis:q} "
+        "--kernel_facts {input.kernel_facts:q} --layer_facts {input.layer_facts:q} "
+        "--out {output.json:q} 2>&1 | tee {log:q}"
 
 
 rule numbers_tex:
@@ -163,6 +166,21 @@ use rule ledger_table as adapter_cost_table with:
         code=script_code("adapter_cost_table"),
 
 
+use rule ledger_table as kernels_table with:
+    """Typeset the times of the stages of routing."""
+    input:
+        "results/kernels/kernels.csv",
+    output:
+        tex="results/report/kernels_table.tex",
+    log:
+        "results/logs/kernels_table.log",
+    benchmark:
+        "results/benchmarks/kernels_table.jsonl"
+    params:
+        script="kernels_table",
+        code=script_code("kernels_table"),
+
+
 use rule ledger_table as failures_table with:
     """Typeset the runs that failed: how, when, and the checkpoint that is left."""
     input:
@@ -223,6 +241,8 @@ rule report:
             "results/report/perft_table.tex",
             "results/report/adapter_cost_table.tex",
             "results/report/compute_table.tex",
+            "results/report/kernels_table.tex",
+            expand("results/kernels/{figure}.pdf", figure=KERNEL_FIGURES),
             expand("results/compute/{figure}.pdf", figure=COMPUTE_FIGURES),
             "results/unified/ranking.pdf",
             expand("results/{sweep}/{sweep}.pdf", sweep=SWEEPS),

@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from moe_core.figures.style import MARKERS, PAGE_INCHES, save, use_print_style
+from moe_core.measure.stages import VARIANTS
 from workflow_scripts.command import parser, path_argument, run
 
 TITLES = {
@@ -13,7 +14,6 @@ TITLES = {
     "slots": "slots: capacity and order",
     "move": "move: rows to experts and back",
 }
-VARIANTS = ("torch", "compiled torch", "Triton")
 
 
 def draw(axes: Axes, rows: pd.DataFrame, shapes: list[str]) -> None:

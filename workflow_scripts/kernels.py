@@ -11,7 +11,6 @@ import torch
 from moe_core.measure.clock import seconds_in_turn
 from moe_core.measure.facts import exact, fact_table, missing, of_repeats
 from moe_core.measure.router_kernels import (
-    STAGES,
     TORCH,
     Shape,
     Variant,
@@ -20,6 +19,7 @@ from moe_core.measure.router_kernels import (
     random_inputs,
     variants,
 )
+from moe_core.measure.stages import STAGES
 from moe_core.provenance import write_atomic
 from moe_core.training.process import prepare_process
 from workflow_scripts.command import parser, path_argument, run

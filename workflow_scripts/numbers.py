@@ -9,6 +9,7 @@ import pandas as pd
 from moe_core.numbers.adapters import adapter_cost_numbers, adapter_numbers
 from moe_core.numbers.analysis import analysis_numbers
 from moe_core.numbers.capacity import capacity_numbers
+from moe_core.numbers.facts import fact_numbers
 from moe_core.numbers.judgements import audit_numbers, claim_numbers
 from moe_core.numbers.number import Number
 from moe_core.numbers.rates import rate_numbers
@@ -17,6 +18,7 @@ from moe_core.numbers.unified import failed_numbers, unified_numbers
 from moe_core.provenance import file_sha256, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
+FACTS = ("kernel_facts", "layer_facts")
 SOURCES = (
     "aggregate",
     "summary",
@@ -31,6 +33,7 @@ SOURCES = (
     "adapters",
     "costs_of_adapters",
     "analysis",
+    *FACTS,
 )
 
 
@@ -58,6 +61,7 @@ def main() -> None:
         *adapter_numbers(pd.read_csv(given.adapters)),
         *adapter_cost_numbers(read["costs_of_adapters"]),
         *analysis_numbers(pd.read_csv(given.analysis)),
+        *fact_numbers({name: pd.read_csv(paths[name]) for name in FACTS}),
     ]
     table = {
         "sources": {n: {"path": str(p), "sha256": file_sha256(p)} for n, p in paths.items()},

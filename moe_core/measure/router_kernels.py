@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,14 +17,12 @@ from torch import Tensor
 from moe_core.dispatch.grouped import sorted_rows
 from moe_core.dispatch.packing import combine, lay_out, pack
 from moe_core.dispatch.static import combine_rows, sort_kept
+from moe_core.measure.stages import VARIANTS, Stage
 from moe_core.random_streams import stream
 from moe_core.routing.balance import switch_loss, z_loss
 from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.slots import slots_per_expert
-
-Stage = Literal["select", "slots", "move"]
-STAGES: tuple[Stage, ...] = ("select", "slots", "move")
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def compiled() -> Variant:
 
 def variants(device: str) -> dict[str, Variant | str]:
     """By name; in words why one cannot be measured on this machine."""
-    return {"torch": TORCH, "compiled torch": _compiled(), "Triton": _triton(device)}
+    return dict(zip(VARIANTS, (TORCH, _compiled(), _triton(device)), strict=True))
 
 
 def _compiled() -> Variant | str:

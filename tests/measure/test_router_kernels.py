@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from moe_core.dispatch.kinds import Backend
-from moe_core.measure import router_kernels
 from moe_core.measure.layer_profile import FORWARD, ProfiledLayer
 from moe_core.measure.router_kernels import (
     TORCH,
@@ -17,6 +16,7 @@ from moe_core.measure.router_kernels import (
     random_inputs,
     variants,
 )
+from moe_core.measure.stages import STAGES
 from moe_core.routing.capacity import limit_capacity
 from workflow_scripts.kernels import facts, log_total_RS
 from workflow_scripts.layer_profile import facts as layer_facts
@@ -47,7 +47,7 @@ def test_stages_compose_to_the_routing_of_a_layer():
     torch.testing.assert_close(y_TD, expected_TD)
 
 
-@pytest.mark.parametrize("stage", router_kernels.STAGES)
+@pytest.mark.parametrize("stage", STAGES)
 def test_every_call_runs(stage):
     TORCH.calls(INPUTS)[stage]()
 
