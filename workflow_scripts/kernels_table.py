@@ -38,9 +38,9 @@ def main() -> None:
     first = kernels.iloc[0]
     absent = kernels[kernels.not_measured.notna()].drop_duplicates("variant")
     missing = "".join(f" {row.variant}: {row.not_measured}." for row in absent.itertuples())
-    caption = rf"""Stages of routing of {grouped(first.tokens)} tokens: ms (GB/s of what must move, share
-    of the rate of a copy in the same run), medians of interleaved repeats; select and move with their
-    backward. Rows of width {first.dim} in {first.precision} on {escape(str(first.device))}.
+    caption = rf"""Stages of routing of {grouped(first.tokens)} tokens: ms (GB/s of what must move,
+    share of a copy's rate in the same run), medians of interleaved repeats; select and move with
+    their backward. Rows of width {first.dim} in {first.precision} on {escape(str(first.device))}.
     {escape(missing)}"""
     head = " & ".join(["$E$", "$K$", "Stage", *VARIANTS])
     columns = "rrl" + "r" * len(VARIANTS)
