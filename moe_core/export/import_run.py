@@ -81,7 +81,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Tokenizer]:
 
 
 def _damaged(path: Path, error: Exception) -> StudyError:
-    return StudyError(str(path), f"cannot be read: {str(error).partition('\n')[0]}")
+    first_line = str(error).partition("\n")[0]
+    return StudyError(str(path), f"cannot be read: {first_line}")
 
 
 def _as_ours(folder: Path, told: dict[str, Any], stored: dict[str, Tensor]) -> TransformerConfig:
@@ -104,7 +105,7 @@ def _as_ours(folder: Path, told: dict[str, Any], stored: dict[str, Tensor]) -> T
     )
     exported = configuration(config, told["vocab_size"], told["max_position_embeddings"], 0)
     full = AutoConfig.for_model(**exported).to_dict()
-    for key in exported.keys() - {*FREE} & told.keys() & full.keys():
+    for key in sorted((exported.keys() & told.keys() & full.keys()) - {*FREE}):
         if told[key] != full[key]:
             raise StudyError(
                 f"{folder / 'config.json'}: {key}",
@@ -114,7 +115,7 @@ def _as_ours(folder: Path, told: dict[str, Any], stored: dict[str, Tensor]) -> T
 
 
 def _routing(told: dict[str, Any], hidden: int, stored: dict[str, Tensor]) -> MoEConfig | None:
-    top_k = told.get("num_experts_per_tok")
+    top_k = told.get("num_experts_per_tok", 0)
     match told["model_type"]:
         case "mixtral":
             strategy, num_experts = "softk" if top_k > 1 else "topk_hard", "num_local_experts"
