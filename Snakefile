@@ -16,6 +16,7 @@ include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/explorer.smk"
+include: "rules/export.smk"
 include: "rules/collect.smk"
 include: "rules/jobs.smk"
 include: "rules/manifest.smk"
@@ -88,6 +89,7 @@ localrules:
     explorer_stories,
     exported_model,
     explorer,
+    export,
 
 
 rule all:

@@ -15,6 +15,7 @@ from moe_core import failures
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.tokenization import vocabulary_size
 from moe_core.errors import StudyError
+from moe_core.export.exportable import check_exportable
 from moe_core.export.layout import configuration, to_theirs
 from moe_core.export.model_card import model_card
 from moe_core.runs import RunSpec, read_row
@@ -27,9 +28,7 @@ def export_run(run: str, results: Path, folder: Path) -> None:
     what is no finished run of a model, what no class decodes alike (``model_type``), and a folder
     that holds something.
     """
-    made = results / "runs" / run
-    summary = finished(made)
-    spec = RunSpec.model_validate(summary["spec"])
+    summary, spec = finished(run, results)
     tokenizer = Tokenizer.from_file(str(results / "tokens" / spec.tokens / "tokenizer.json"))
     separator_id = tokenizer.token_to_id(SEPARATOR)
     assert separator_id is not None
@@ -38,7 +37,7 @@ def export_run(run: str, results: Path, folder: Path) -> None:
         single=f"{SEPARATOR} $A", special_tokens=[(SEPARATOR, separator_id)]
     )
     model, seq_len = spec.model, spec.training.seq_len
-    tensors = load_file(made / "weights.safetensors")
+    tensors = load_file(results / "runs" / run / "weights.safetensors")
     if model.tied_head:
         tensors["head.weight"] = tensors["embedding.weight"]
     vocab_size = vocabulary_size(tokenizer)
@@ -72,21 +71,19 @@ def export_run(run: str, results: Path, folder: Path) -> None:
     write_folder(folder, files)
 
 
-def finished(made: Path) -> dict[str, Any]:
-    """The summary of a finished run of a model. Raises StudyError for anything else."""
+def finished(run: str, results: Path) -> tuple[dict[str, Any], RunSpec]:
+    """Summary and row of a finished run of a model. Raises StudyError for anything else."""
+    path = results / "runs" / run / "summary.json"
     try:
-        summary: dict[str, Any] = json.loads((made / "summary.json").read_text())
+        summary: dict[str, Any] = json.loads(path.read_text())
     except OSError:
         raise StudyError(
-            "run", f"{made} holds no finished run", "see `python -m moe_core runs`"
+            "run", f"{path.parent} holds no finished run", "see `python -m moe_core runs`"
         ) from None
-    if not isinstance(read_row(summary["spec"]), RunSpec):
-        raise StudyError(
-            "run", f"{summary['run']} is adapters", "see `python -m moe_core adapter --help`"
-        )
+    spec = check_exportable(run, read_row(summary["spec"]))
     if reason := failures.reason(summary):
-        raise StudyError("run", f"{summary['run']} failed: {reason}")
-    return summary
+        raise StudyError("run", f"{run} failed: {reason}")
+    return summary, spec
 
 
 def write_folder(folder: Path, files: dict[str, str | bytes]) -> None:
