@@ -17,6 +17,7 @@ include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/explorer.smk"
+include: "rules/export.smk"
 include: "rules/collect.smk"
 include: "rules/jobs.smk"
 include: "rules/manifest.smk"
@@ -93,6 +94,7 @@ localrules:
     explorer_stories,
     exported_model,
     explorer,
+    export,
 
 
 rule all:

@@ -50,6 +50,10 @@ def main() -> None:
     train = commands.add_parser("train", help="train a strategy on a file of stories")
     train.add_argument("text", type=Path, help="stories separated by <|endoftext|>, or .jsonl")
     train.add_argument("--strategy", choices=[*registry.names(), "dense"], default="softk")
+    left = commands.add_parser("export", help="write a run as a checkpoint of transformers")
+    left.add_argument("run", help="a finished run of a model")
+    left.add_argument("folder", type=Path, help="made by this, or empty")
+    left.add_argument("--results", type=Path, default=Path("results"))
     exported = commands.add_parser("adapter", help="write a run's adapters as peft lays them out")
     exported.add_argument("run", help="a finished run of adapters")
     exported.add_argument("folder", type=Path, help="adapter_config.json and its tensors go here")
@@ -81,6 +85,10 @@ def main() -> None:
 
                 run = first_run(read_study(given.config), given.strategy)
                 print(json.dumps(train_file(given.text, run), indent=1))
+            case "export":
+                from moe_core.export.export_run import export_run
+
+                export_run(given.run, given.results, given.folder)
             case "adapter":
                 from moe_core.adapted_run import export_adapter
 

@@ -17,6 +17,7 @@ from moe_core.configuration_file import check_file
 from moe_core.corpus.sources import matching_files
 from moe_core.corpus.splits import SPLITS
 from moe_core.errors import StudyError
+from moe_core.export.exportable import check_exportable
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
 from moe_core.runs import base_files, canonical, data_folder
@@ -228,6 +229,22 @@ def audit_code(wildcards):
     """Digest of the code that an audit depends on."""
     model = of_this_study(study.runs, wildcards.run).model
     return script_code("audit", *strategies_of(model))
+
+
+def export_code(wildcards):
+    """Digest of the code that an exported run depends on."""
+    model = of_this_study(study.runs, wildcards.run).model
+    return script_code("export", *strategies_of(model))
+
+
+def exported_weights(wildcards):
+    """Weights of a run that some class of transformers can hold: others fail before training."""
+    spec = of_this_study(study.all_runs, wildcards.run)
+    try:
+        check_exportable(wildcards.run, spec)
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+    return f"results/runs/{wildcards.run}/weights.safetensors"
 
 
 def row_of(wildcards):

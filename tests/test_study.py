@@ -332,7 +332,7 @@ def test_planning_loads_nothing_heavy(heavy: str) -> None:
 
 
 def test_scripts_load_no_torch_but_to_compute() -> None:
-    computing = {"adapt", "audit", "microbench", "ngram", "router_logits", "routing"}
+    computing = {"adapt", "audit", "export", "microbench", "ngram", "router_logits", "routing"}
     computing |= {"strategy_panels", "throughput", "token_dropping", "train"}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py")}
     assert computing <= scripts

@@ -62,7 +62,7 @@ class Attention(nn.Module):
             k, v = cache.extend(self.block, k, v)
             shape, past = (q.shape[2], k.shape[2]), k.shape[2] - q.shape[2]
             seen = torch.ones(shape, dtype=torch.bool, device=q.device).tril(past)
-        if seen is None and q.device.type == "cpu" and q.shape[2] <= SHORT:
+        if q.requires_grad and seen is None and q.device.type == "cpu" and q.shape[2] <= SHORT:
             y = short_attention(q, k, v)
         else:
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=seen is None)
@@ -72,8 +72,8 @@ class Attention(nn.Module):
 def short_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Causal attention over all pairs, scores and all, each (B, heads, S, D / heads).
 
-    On a CPU faster than the tiled kernel of SDPA up to some 512 tokens (benchmarks/attention.py).
-    Under autocast in the precision of q, scores included.
+    On a CPU faster than the tiled kernel of SDPA, forward and backward, up to some 512 tokens
+    (benchmarks/attention.py). Under autocast in the precision of q, scores included.
     """
     shape, size = q.shape, q.shape[2]
     with torch.autocast(q.device.type, enabled=False):
@@ -85,7 +85,8 @@ def short_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def rotary_angles(position_S: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
     """cos and sin, each (S, head_dim / 2), base 10,000."""
-    frequency = 10_000.0 ** (-torch.arange(0, head_dim, 2, device=position_S.device) / head_dim)
+    # the operations of transformers: powers that differ in the last bit add up over positions
+    frequency = 1 / 10_000.0 ** (torch.arange(0, head_dim, 2, device=position_S.device) / head_dim)
     angle = torch.outer(position_S, frequency)
     return angle.cos(), angle.sin()
 

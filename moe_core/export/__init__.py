@@ -1,0 +1,1 @@
+"""Trained runs as checkpoints of the library transformers, and back."""

@@ -1,0 +1,107 @@
+"""A finished run as a folder that AutoModelForCausalLM and AutoTokenizer load."""
+
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+
+from moe_core import failures
+from moe_core.corpus.sources import SEPARATOR
+from moe_core.corpus.tokenization import vocabulary_size
+from moe_core.errors import StudyError
+from moe_core.export.exportable import check_exportable
+from moe_core.export.layout import configuration, to_theirs
+from moe_core.export.model_card import model_card
+from moe_core.runs import RunSpec, read_row
+
+
+def export_run(run: str, results: Path, folder: Path) -> None:
+    """Write a finished run of a study's results as a checkpoint of transformers.
+
+    The same run gives the same bytes. The folder appears whole or not at all. Raises StudyError for
+    what is no finished run of a model, what no class decodes alike (``model_type``), and a folder
+    that holds something.
+    """
+    summary, spec = finished(run, results)
+    tokenizer = Tokenizer.from_file(str(results / "tokens" / spec.tokens / "tokenizer.json"))
+    separator_id = tokenizer.token_to_id(SEPARATOR)
+    assert separator_id is not None
+    # a story begins after a separator, and so does what is generated
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"{SEPARATOR} $A", special_tokens=[(SEPARATOR, separator_id)]
+    )
+    model, seq_len = spec.model, spec.training.seq_len
+    tensors = load_file(results / "runs" / run / "weights.safetensors")
+    if model.tied_head:
+        tensors["head.weight"] = tensors["embedding.weight"]
+    vocab_size = vocabulary_size(tokenizer)
+    files: dict[str, str | bytes] = {
+        "config.json": _json(configuration(model, vocab_size, seq_len, separator_id)),
+        "generation_config.json": _json(
+            {
+                "bos_token_id": separator_id,
+                "eos_token_id": separator_id,
+                "pad_token_id": separator_id,
+            }
+        ),
+        "model.safetensors": save(to_theirs(model, tensors), {"format": "pt"}),
+        "tokenizer.json": tokenizer.to_str(pretty=True) + "\n",
+        "tokenizer_config.json": _json(
+            {
+                "bos_token": SEPARATOR,
+                "clean_up_tokenization_spaces": False,
+                "eos_token": SEPARATOR,
+                "model_max_length": seq_len,
+                "pad_token": SEPARATOR,
+                "padding_side": "left",
+                "tokenizer_class": "PreTrainedTokenizerFast",
+            }
+        ),
+        "special_tokens_map.json": _json(
+            dict.fromkeys(("bos_token", "eos_token", "pad_token"), SEPARATOR)
+        ),
+        "README.md": model_card(summary, spec),
+    }
+    write_folder(folder, files)
+
+
+def finished(run: str, results: Path) -> tuple[dict[str, Any], RunSpec]:
+    """Summary and row of a finished run of a model. Raises StudyError for anything else."""
+    path = results / "runs" / run / "summary.json"
+    try:
+        summary: dict[str, Any] = json.loads(path.read_text())
+    except OSError:
+        raise StudyError(
+            "run", f"{path.parent} holds no finished run", "see `python -m moe_core runs`"
+        ) from None
+    spec = check_exportable(run, read_row(summary["spec"]))
+    if reason := failures.reason(summary):
+        raise StudyError("run", f"{run} failed: {reason}")
+    return summary, spec
+
+
+def write_folder(folder: Path, files: dict[str, str | bytes]) -> None:
+    """Write a folder beside its place, then move it there. Raises StudyError if that is taken."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StudyError(str(folder), "holds something already", "remove it or name another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    temporary.mkdir()
+    try:
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            (temporary / name).write_bytes(data)
+        os.replace(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _json(told: dict[str, Any]) -> str:
+    return json.dumps(told, indent=2, sort_keys=True) + "\n"
