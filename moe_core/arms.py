@@ -364,13 +364,15 @@ class Arms:
     ) -> Iterator[RunSpec]:
         """A row a seed."""
         settings = {"learning_rate": self.rate_of(model)} | training
+        world_size = self.scale.world_size if can_be_cut(model) else 1
         for seed in seeds:
             yield RunSpec(
                 tokens=tokens or self.tokens,
                 seed=seed,
                 device=self.config.device,
                 threads=self.scale.threads,
-                world_size=self.scale.world_size if can_be_cut(model) else 1,
+                world_size=world_size,
+                expert_parallel=self.scale.expert_parallel and bool(model.moe) and world_size > 1,
                 model=model,
                 training=self.scale.training.model_copy(update=settings),
             )

@@ -1,0 +1,162 @@
+"""Experts shared out over real processes train as those of one device do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from moe_core.dispatch.expert_parallel import LEGS, Placement, Traffic, predicted
+from moe_core.errors import StudyError
+from moe_core.model.config import TransformerConfig
+from moe_core.model.transformer import Transformer
+from moe_core.routing.routing import from_token_choice
+from moe_core.training.config import TrainingConfig
+from moe_core.training.expert_shards import check_ranks
+from moe_core.training.side_by_side import side_by_side
+from tests.conftest import moe_of
+from tests.training.conftest import HealthConfig
+from tests.training.expert_parallel_work import (
+    LEGS_SHOWN,
+    Case,
+    multiply_side_by_side,
+    train_side_by_side,
+    trained,
+)
+
+STEPS = 50
+PROCESSES = (2, 4)
+
+
+def case(strategy: str, crowded: int = 0, **moe: Any) -> Case:
+    """A tiny run of fifty steps, tight enough in capacity and clipping for both to act."""
+    model = TransformerConfig(
+        dim=16,
+        layers=2,
+        heads=2,
+        ffn_hidden=16,
+        activation="swiglu",
+        tied_head=True,
+        moe=moe_of(strategy, **moe),
+    )
+    training = TrainingConfig(
+        batch_size=4,
+        seq_len=32,
+        steps=STEPS,
+        learning_rate=1e-2,
+        warmup_steps=3,
+        final_learning_rate_fraction=0.1,
+        weight_decay=0.1,
+        grad_clip=0.5,
+        switch_coef=0.01,
+        balance_sequences=None,
+        z_coef=0.001,
+        precision="fp32",
+        compile=False,
+        dispatch="auto",
+        evaluate_every=STEPS,
+        valid_tokens=320,
+        test_tokens=320,
+        health=HealthConfig(
+            max_loss_over_uniform=3.0, max_router_logsumexp=100.0, dead_expert_evaluations=None
+        ),
+    )
+    return model, training, crowded
+
+
+CASES = {
+    "capacity": case("softk", capacity_factor=1.0),
+    "dropless, uneven, shared expert": case(
+        "loss_free", num_experts=5, drop_policy="none", bias_rate=0.01, shared_hidden=8
+    ),
+    "ranks without a token": case("loss_free", crowded=2, drop_policy="none", bias_rate=0.01),
+    "sequential": case("coe", shared_hidden=8),
+    "filled columns": case("expert_choice"),
+}
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Any]:
+    return {name: trained(one) for name, one in CASES.items()}
+
+
+@pytest.fixture(scope="module", params=PROCESSES)
+def together(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """By rank."""
+    return side_by_side(request.param, train_side_by_side, request.param, CASES)
+
+
+def test_fifty_steps_of_one_device(alone: dict[str, Any], together: list[dict[str, Any]]) -> None:
+    for name, one in alone.items():
+        for rank in together:
+            several = rank[name]
+            assert several["losses"] == pytest.approx(one["losses"], abs=1e-5), name
+            assert several["clipped_by"] == pytest.approx(one["clipped_by"], rel=1e-4), name
+        assert one["losses"][-1] < one["losses"][0] - 0.1
+        assert min(one["clipped_by"]) < 0.9
+
+
+def test_gradients_and_final_tensors(alone: dict[str, Any], together: list[dict[str, Any]]) -> None:
+    for name, one in alone.items():
+        for rank in together:
+            for kind, tolerance in (("gradients", 1e-6), ("tensors", 2e-4)):
+                assert list(rank[name][kind]) == list(one[kind])
+                for key, tensor in rank[name][kind].items():
+                    torch.testing.assert_close(
+                        tensor, one[kind][key], rtol=tolerance, atol=tolerance, msg=f"{name} {key}"
+                    )
+
+
+def test_ranks_agree_to_the_bit(together: list[dict[str, Any]]) -> None:
+    first, *others = together
+    for rank in others:
+        for name, one in first.items():
+            for key, tensor in one["tensors"].items():
+                assert torch.equal(rank[name]["tensors"][key], tensor), f"{name} {key}"
+
+
+def test_bytes_sent_are_those_of_the_formula(
+    alone: dict[str, Any], together: list[dict[str, Any]]
+) -> None:
+    assert LEGS_SHOWN == LEGS
+    for name in CASES:
+        counted = together[0][name]["counted"]
+        assert counted == together[0][name]["foreseen"], name
+        assert min(counted) > 0
+        assert len(set(counted[:4])) == 1
+        assert not any(alone[name]["counted"])
+
+
+@pytest.mark.parametrize(("processes", "num_experts"), [(2, 3), (3, 3)])
+def test_products_with_random_matrices(processes: int, num_experts: int) -> None:
+    """All backends; nothing kept, a rank that sends nothing, a rank that gets nothing."""
+    for errors in side_by_side(processes, multiply_side_by_side, processes, num_experts):
+        assert len(errors) == 16
+        for error in errors:
+            assert max(error.values()) < 1e-5, error
+
+
+def test_prediction_by_hand() -> None:
+    """Three tokens of two experts each; the middle rank of three holds experts 1 and 2."""
+    expert_TK = torch.tensor([[0, 1], [2, 3], [3, 0]])
+    routing = from_token_choice(expert_TK, torch.ones(3, 2), 4)
+    routing = routing.with_kept(torch.tensor([True, True, True, False, True, True]))
+    found = predicted([routing, routing], Placement(1, [1, 2, 1], Traffic()), row_bytes=100)
+    assert found["counts"] == 2 * 8 * 2
+    assert {found[leg] for leg in LEGS if leg != "counts"} == {2 * 3 * 100}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "processes", "said"),
+    [
+        (None, 2, "a dense model has no experts"),
+        ("softk", 1, "one process has all experts"),
+        ("softk", 5, "5 processes for 4 experts; allowed: world_size 2 to 4"),
+    ],
+)
+def test_what_cannot_be_shared_out(
+    model_of: Callable[..., Transformer], strategy: str | None, processes: int, said: str
+) -> None:
+    with pytest.raises(StudyError, match=f"^expert_parallel: .*{said}") as error:
+        check_ranks(model_of(strategy), processes)
+    assert "\n" not in str(error.value)
