@@ -28,6 +28,8 @@ from moe_core.runs import AdapterSpec, HubModel, RunSpec, TrainedBase, dense_wid
 Budget = Literal["trainable", "active"]
 BUDGETS: tuple[Budget, ...] = get_args(Budget)
 
+SHARED_OUT_STEPS = 50  # of the runs whose experts several processes share out
+
 
 class Arms:
     """The rows of every experiment of a checked configuration at one scale."""
@@ -306,6 +308,22 @@ class Arms:
         top_k = max(size.top_k, registry.declaration("softk")["min_top_k"])
         model = arms.model("softk", top_k=top_k)
         (row,) = self.rows(model, self.scale.seeds[:1], self.character_tokens)
+        return row
+
+    def shared_out(self) -> RunSpec:
+        """The run whose experts several processes share out, to be held against one process.
+
+        In fp32: rounding of less precision flips choices, and losses part.
+        """
+        top_k = max(self.scale.model.top_k, registry.declaration("softk")["min_top_k"])
+        training = self.scale.training
+        changes = {
+            "steps": SHARED_OUT_STEPS,
+            "warmup_steps": min(training.warmup_steps, SHARED_OUT_STEPS // 5),
+            "precision": "fp32",
+            "compile": False,
+        }
+        (row,) = self.rows(self.model("softk", top_k=top_k), self.scale.seeds[:1], **changes)
         return row
 
     def model(self, strategy: str, **changes: Any) -> TransformerConfig:

@@ -73,19 +73,24 @@ class Placement:
         return [sum(count_E[start:end]) for start, end in pairwise(ends)]
 
 
-def predicted(routings: list[Routing], placement: Placement, row_bytes: int) -> dict[Leg, int]:
-    """Bytes that one pass and its backward send on behalf of this rank's tokens, in closed form.
+def predicted(
+    routings: list[Routing], tokens_R: list[int], experts_R: list[int], row_bytes: int
+) -> dict[Leg, int]:
+    """Bytes that all ranks send in one forward and backward pass, in closed form.
 
-    A kept assignment whose expert is elsewhere costs a row out and a row home, both ways; and every
-    expert elsewhere one count. The ranks that send rows home are others: sums over ranks are what
-    ``Traffic`` counts. routings: of each routed step of each layer.
+    A kept assignment whose expert is elsewhere costs a row out and a row home, both passes; a
+    routed step costs each rank a count for every expert elsewhere. routings: of the whole batch,
+    one a step of each layer, of which rank r has the next tokens_R[r] tokens.
     """
-    own = placement.own
+    rank_T, rank_E = (
+        torch.arange(len(held_R)).repeat_interleave(torch.tensor(held_R))
+        for held_R in (tokens_R, experts_R)
+    )
     away = sum(
-        int((r.kept_A & ((r.expert_A < own.start) | (r.expert_A >= own.stop))).sum())
+        int((r.kept_A.cpu() & (rank_T[r.token_A.cpu()] != rank_E[r.expert_A.cpu()])).sum())
         for r in routings
     )
-    counts = COUNT_BYTES * len(routings) * placement.elsewhere(placement.experts_R)
+    counts = COUNT_BYTES * len(routings) * sum(experts_R) * (len(experts_R) - 1)
     return {leg: counts if leg == "counts" else away * row_bytes for leg in LEGS}
 
 

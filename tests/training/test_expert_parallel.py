@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from moe_core.dispatch.expert_parallel import LEGS, Placement, Traffic, predicted
+from moe_core.dispatch.expert_parallel import LEGS, predicted
 from moe_core.errors import StudyError
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer
@@ -17,7 +17,6 @@ from moe_core.training.side_by_side import side_by_side
 from tests.conftest import moe_of
 from tests.training.conftest import HealthConfig
 from tests.training.expert_parallel_work import (
-    LEGS_SHOWN,
     Case,
     multiply_side_by_side,
     train_side_by_side,
@@ -25,7 +24,6 @@ from tests.training.expert_parallel_work import (
 )
 
 STEPS = 50
-PROCESSES = (2, 4)
 
 
 def case(strategy: str, crowded: int = 0, **moe: Any) -> Case:
@@ -43,7 +41,7 @@ def case(strategy: str, crowded: int = 0, **moe: Any) -> Case:
         batch_size=4,
         seq_len=32,
         steps=STEPS,
-        learning_rate=1e-2,
+        learning_rate=5e-3,
         warmup_steps=3,
         final_learning_rate_fraction=0.1,
         weight_decay=0.1,
@@ -80,28 +78,33 @@ def alone() -> dict[str, Any]:
     return {name: trained(one) for name, one in CASES.items()}
 
 
-@pytest.fixture(scope="module", params=PROCESSES)
+@pytest.fixture(scope="module", params=[2, 4])
 def together(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    """By rank."""
-    return side_by_side(request.param, train_side_by_side, request.param, CASES)
+    """By rank; four processes leave out the last two cases."""
+    cases = dict(list(CASES.items())[: 7 - request.param])
+    return side_by_side(request.param, train_side_by_side, request.param, cases)
 
 
 def test_fifty_steps_of_one_device(alone: dict[str, Any], together: list[dict[str, Any]]) -> None:
-    for name, one in alone.items():
-        for rank in together:
-            several = rank[name]
+    assert len(together) in (2, 4)
+    for rank in together:
+        assert len(rank) > 2
+        for name, several in rank.items():
+            one = alone[name]
             assert several["losses"] == pytest.approx(one["losses"], abs=1e-5), name
-            assert several["clipped_by"] == pytest.approx(one["clipped_by"], rel=1e-4), name
-        assert one["losses"][-1] < one["losses"][0] - 0.1
-        assert min(one["clipped_by"]) < 0.9
+            assert several["clipped_by"] == pytest.approx(one["clipped_by"], rel=1e-5), name
+    for one in alone.values():
+        assert one["losses"][-1] < one["losses"][0] - 1
+        assert min(one["clipped_by"]) < 0.5
 
 
 def test_gradients_and_final_tensors(alone: dict[str, Any], together: list[dict[str, Any]]) -> None:
-    for name, one in alone.items():
-        for rank in together:
-            for kind, tolerance in (("gradients", 1e-6), ("tensors", 2e-4)):
-                assert list(rank[name][kind]) == list(one[kind])
-                for key, tensor in rank[name][kind].items():
+    for rank in together:
+        for name, several in rank.items():
+            for kind, tolerance in (("gradients", 1e-6), ("tensors", 1e-5)):
+                one = alone[name]
+                assert list(several[kind]) == list(one[kind])
+                for key, tensor in several[kind].items():
                     torch.testing.assert_close(
                         tensor, one[kind][key], rtol=tolerance, atol=tolerance, msg=f"{name} {key}"
                     )
@@ -118,13 +121,11 @@ def test_ranks_agree_to_the_bit(together: list[dict[str, Any]]) -> None:
 def test_bytes_sent_are_those_of_the_formula(
     alone: dict[str, Any], together: list[dict[str, Any]]
 ) -> None:
-    assert LEGS_SHOWN == LEGS
-    for name in CASES:
-        counted = together[0][name]["counted"]
+    for name in together[0]:
+        counted = {leg: sum(rank[name]["counted"][leg] for rank in together) for leg in LEGS}
         assert counted == together[0][name]["foreseen"], name
-        assert min(counted) > 0
-        assert len(set(counted[:4])) == 1
-        assert not any(alone[name]["counted"])
+        assert min(counted.values()) > 0
+        assert not alone[name]["counted"]
 
 
 @pytest.mark.parametrize(("processes", "num_experts"), [(2, 3), (3, 3)])
@@ -137,13 +138,13 @@ def test_products_with_random_matrices(processes: int, num_experts: int) -> None
 
 
 def test_prediction_by_hand() -> None:
-    """Three tokens of two experts each; the middle rank of three holds experts 1 and 2."""
+    """A token a rank, two experts each; the middle rank of three holds experts 1 and 2."""
     expert_TK = torch.tensor([[0, 1], [2, 3], [3, 0]])
     routing = from_token_choice(expert_TK, torch.ones(3, 2), 4)
     routing = routing.with_kept(torch.tensor([True, True, True, False, True, True]))
-    found = predicted([routing, routing], Placement(1, [1, 2, 1], Traffic()), row_bytes=100)
-    assert found["counts"] == 2 * 8 * 2
-    assert {found[leg] for leg in LEGS if leg != "counts"} == {2 * 3 * 100}
+    found = predicted([routing, routing], [1, 1, 1], [1, 2, 1], row_bytes=100)
+    assert found["counts"] == 2 * 8 * 4 * 2
+    assert {found[leg] for leg in LEGS if leg != "counts"} == {2 * 2 * 100}
 
 
 @pytest.mark.parametrize(
