@@ -317,7 +317,7 @@ class Arms:
         """
         top_k = max(self.scale.model.top_k, registry.declaration("softk")["min_top_k"])
         training = self.scale.training
-        changes = {
+        changes: dict[str, Any] = {
             "steps": SHARED_OUT_STEPS,
             "warmup_steps": min(training.warmup_steps, SHARED_OUT_STEPS // 5),
             "precision": "fp32",

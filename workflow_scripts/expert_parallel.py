@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from moe_core.corpus.batches import open_corpus
 from moe_core.dispatch.expert_parallel import LEGS
 from moe_core.measure.scaling import Shape, StepModel, fitted
 from moe_core.provenance import write_atomic
@@ -229,6 +230,7 @@ def main() -> None:
     path_argument(arguments, "tokens", "folder")
     given = arguments.parse_args()
     spec = RunSpec.model_validate_json(given.spec)
+    open_corpus(given.tokens)  # what is wrong with it is told here, in one line
     found = {
         size: side_by_side(size, work, size, given.spec, given.seeds, given.tokens)
         for size in can_share(spec)
