@@ -14,6 +14,7 @@ include: "rules/adapters.smk"
 include: "rules/analysis.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
+include: "rules/expert_parallel.smk"
 include: "rules/report.smk"
 include: "rules/explorer.smk"
 include: "rules/collect.smk"
@@ -61,6 +62,7 @@ localrules:
     vocabulary,
     capacity_drop_rate,
     capacity_tokens_per_s,
+    scaling,
     numbers,
     numbers_tex,
     tables,
@@ -91,7 +93,7 @@ localrules:
 
 
 rule all:
-    """Every target (data, unified, capacity, experiments, perft, analysis, claims), the manifest and the report."""
+    """Every target (data, unified, capacity, experiments, perft, analysis, claims, sharing), the manifest and the report."""
     default_target: True
     input:
         rules.data.input,
@@ -101,6 +103,7 @@ rule all:
         rules.perft.input,
         rules.analysis.input,
         rules.claims.input,
+        rules.sharing.input,
         rules.manifest.output,
         "report/report.pdf",
         "report/slides.pdf",

@@ -71,6 +71,13 @@ rule perft:
         multiext("results/perft/perft_frontier", ".pdf", ".png"),
 
 
+rule sharing:
+    """Experts shared out over processes: CSVs and figure."""
+    input:
+        rules.expert_parallel.output,
+        rules.scaling.output,
+
+
 rule claims:
     """The audits of all routers and the ledger of claims."""
     input:
