@@ -29,7 +29,7 @@ rule expert_parallel:
         folder=subpath(output.facts, parent=True),
     shell:
         "{resources.on_devices}python -m workflow_scripts.expert_parallel --spec {params.spec:q} "
-        "--seeds {params.seeds} --tokens {params.tokens:q} --folder {params.folder:q} "
+        "--seeds {params.seeds:q} --tokens {params.tokens:q} --folder {params.folder:q} "
         "2>&1 | tee {log:q}"
 
 
