@@ -1,12 +1,14 @@
 """Experts shared out over real processes train as those of one device do."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
-from moe_core.dispatch.expert_parallel import LEGS, predicted
+from moe_core.dispatch.expert_parallel import LEGS, Placement, Traffic, _Exchange, predicted
 from moe_core.errors import StudyError
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer
@@ -145,6 +147,39 @@ def test_prediction_by_hand() -> None:
     found = predicted([routing, routing], [1, 1, 1], [1, 2, 1], row_bytes=100)
     assert found["counts"] == 2 * 8 * 4 * 2
     assert {found[leg] for leg in LEGS if leg != "counts"} == {2 * 2 * 100}
+
+
+def test_the_shared_expert_computes_while_rows_are_in_flight(
+    model_of: Callable[..., Transformer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In both passes; a group of one process, so that the order of events can be listened to."""
+    events: list[str] = []
+
+    def noting(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            events.append(name)
+            return method(*arguments, **named)
+
+        return noted
+
+    for name in ("start", "wait"):
+        monkeypatch.setattr(_Exchange, name, noting(name, getattr(_Exchange, name)))
+    layer = model_of("softk", shared_hidden=8).moe_layers()[0]
+    layer.placement = Placement(0, [4], Traffic())
+    layer.shared.register_forward_hook(lambda *_: events.append("shared"))
+    layer.shared.w_in_EHD.register_hook(lambda _: events.append("shared"))
+    x_TD, ids = torch.randn(8, 16, requires_grad=True), torch.zeros(8, dtype=torch.int64)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1
+    )
+    try:
+        y_TD, _ = layer(x_TD, ids, torch.arange(8), 8)
+        assert events == ["start", "shared", "wait", "start", "wait"]
+        events.clear()
+        y_TD.sum().backward()
+        assert events == ["start", "wait", "start", "shared", "wait"]
+    finally:
+        dist.destroy_process_group()
 
 
 @pytest.mark.parametrize(
