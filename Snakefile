@@ -15,6 +15,7 @@ include: "rules/analysis.smk"
 include: "rules/kernels.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
+include: "rules/expert_parallel.smk"
 include: "rules/report.smk"
 include: "rules/explorer.smk"
 include: "rules/export.smk"
@@ -66,6 +67,7 @@ localrules:
     layer_memory,
     capacity_drop_rate,
     capacity_tokens_per_s,
+    scaling,
     numbers,
     numbers_tex,
     tables,
@@ -98,7 +100,7 @@ localrules:
 
 
 rule all:
-    """Every target (data, unified, capacity, experiments, perft, analysis, claims), the manifest and the report."""
+    """Every target (data, unified, capacity, experiments, perft, analysis, claims, sharing), the manifest and the report."""
     default_target: True
     input:
         rules.data.input,
@@ -109,6 +111,7 @@ rule all:
         rules.analysis.input,
         rules.kernel_experiment.input,
         rules.claims.input,
+        rules.sharing.input,
         rules.manifest.output,
         "report/report.pdf",
         "report/slides.pdf",

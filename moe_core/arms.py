@@ -28,6 +28,8 @@ from moe_core.runs import AdapterSpec, HubModel, RunSpec, TrainedBase, dense_wid
 Budget = Literal["trainable", "active"]
 BUDGETS: tuple[Budget, ...] = get_args(Budget)
 
+SHARED_OUT_STEPS = 50  # of the runs whose experts several processes share out
+
 
 class Arms:
     """The rows of every experiment of a checked configuration at one scale."""
@@ -308,6 +310,22 @@ class Arms:
         (row,) = self.rows(model, self.scale.seeds[:1], self.character_tokens)
         return row
 
+    def shared_out(self) -> RunSpec:
+        """The run whose experts several processes share out, to be held against one process.
+
+        In fp32: rounding of less precision flips choices, and losses part.
+        """
+        top_k = max(self.scale.model.top_k, registry.declaration("softk")["min_top_k"])
+        training = self.scale.training
+        changes: dict[str, Any] = {
+            "steps": SHARED_OUT_STEPS,
+            "warmup_steps": min(training.warmup_steps, SHARED_OUT_STEPS // 5),
+            "precision": "fp32",
+            "compile": False,
+        }
+        (row,) = self.rows(self.model("softk", top_k=top_k), self.scale.seeds[:1], **changes)
+        return row
+
     def model(self, strategy: str, **changes: Any) -> TransformerConfig:
         """The scale's model with the usual routing of a strategy, but for the changes."""
         experiment, shape = self.config.experiments.unified, self.scale.model
@@ -364,13 +382,15 @@ class Arms:
     ) -> Iterator[RunSpec]:
         """A row a seed."""
         settings = {"learning_rate": self.rate_of(model)} | training
+        world_size = self.scale.world_size if can_be_cut(model) else 1
         for seed in seeds:
             yield RunSpec(
                 tokens=tokens or self.tokens,
                 seed=seed,
                 device=self.config.device,
                 threads=self.scale.threads,
-                world_size=self.scale.world_size if can_be_cut(model) else 1,
+                world_size=world_size,
+                expert_parallel=self.scale.expert_parallel and bool(model.moe) and world_size > 1,
                 model=model,
                 training=self.scale.training.model_copy(update=settings),
             )

@@ -358,6 +358,10 @@ class Scale(Strict):
         description="Processes that train one run, each a share of its batch, each on a GPU if "
         "device is cuda; runs that must see the whole batch at once have one."
     )
+    expert_parallel: bool = Field(
+        description="Whether each of those processes holds a share of the experts instead of all; "
+        "dense models and runs of one process have nothing to share out."
+    )
     audit_trials: PositiveInt = Field(description="Trials of each invariance of each audit.")
     model: ScaleModel
     exported_model: ScaleModel | None = Field(

@@ -185,6 +185,7 @@ def _check_scale(key: str, scale: Scale, experiments: Experiments) -> None:
     if scale.exported_model:
         _check_model(f"{key}.exported_model", scale.exported_model, ["softk"])
     _check_training(key, scale, experiments.balance.balance_sequences)
+    _check_expert_parallel(key, scale, experiments)
     check_adapters(f"{key}.adapters", scale, experiments)
 
 
@@ -247,6 +248,33 @@ def _check_dispatch(config: StudyConfig) -> None:
                 f"{width} is no multiple of {least}, which dispatch 'grouped' asks for",
                 f"change it, or set {key}.training.dispatch: auto",
             )
+
+
+def _check_expert_parallel(key: str, scale: Scale, experiments: Experiments) -> None:
+    """That every routed run has an expert for each process."""
+    if not scale.expert_parallel:
+        return
+    if scale.world_size == 1:
+        raise StudyError(
+            f"{key}.expert_parallel",
+            "true, but one process has all experts",
+            f"raise {key}.world_size or set it to false",
+        )
+    if scale.training.compile:
+        raise StudyError(
+            f"{key}.training.compile", f"true, but {key}.expert_parallel is too", "set one to false"
+        )
+    fewest = min(
+        scale.model.num_experts,
+        *experiments.capacity.num_experts,
+        *([scale.exported_model.num_experts] if scale.exported_model else []),
+    )
+    if scale.world_size > fewest:
+        raise StudyError(
+            f"{key}.world_size",
+            f"{scale.world_size} processes share out {fewest} experts",
+            f"allowed with expert_parallel: 2 to {fewest}",
+        )
 
 
 def _check_training(key: str, scale: Scale, scopes: list[int]) -> None:

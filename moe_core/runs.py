@@ -27,6 +27,7 @@ class JobSpec(Strict):
     threads: int
     world_size: int
     training: TrainingConfig
+    expert_parallel: bool = False  # so that rows of before there was a choice can be read
 
 
 class RunSpec(JobSpec):

@@ -15,7 +15,16 @@ from moe_core.errors import StudyError
 from moe_core.model.config import MoEConfig
 from moe_core.provenance import canonical_json
 from moe_core.routing import registry
-from moe_core.runs import AdapterSpec, RunSpec, ShapeSpec, cell_name, run_id, shape_id, shape_of
+from moe_core.runs import (
+    AdapterSpec,
+    RunSpec,
+    ShapeSpec,
+    canonical,
+    cell_name,
+    run_id,
+    shape_id,
+    shape_of,
+)
 
 
 @dataclass(frozen=True)
@@ -245,6 +254,11 @@ def ngram_spec(study: Study) -> str:
             "test_tokens": training.test_tokens,
         }
     )
+
+
+def expert_parallel_spec(study: Study) -> str:
+    """The row whose experts several processes share out, as canonical JSON."""
+    return canonical(Arms(study.config, study.scale).shared_out())
 
 
 def microbench_spec(study: Study) -> str:

@@ -81,6 +81,13 @@ rule kernel_experiment:
         rules.layer_memory.output,
 
 
+rule sharing:
+    """Experts shared out over processes: CSVs and figure."""
+    input:
+        rules.expert_parallel.output,
+        rules.scaling.output,
+
+
 rule claims:
     """The audits of all routers and the ledger of claims."""
     input:
@@ -97,6 +104,7 @@ rule report_inputs:
         rules.perft.input,
         rules.analysis.input,
         rules.kernel_experiment.input,
+        rules.sharing.input,
         rules.claims.input,
         rules.report.input.generated,
         rules.slides.input.generated,

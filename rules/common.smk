@@ -25,6 +25,7 @@ from moe_core.study import (
     commonsense_spec,
     corpus_spec,
     kernels_spec,
+    expert_parallel_spec,
     load_study,
     local_tokenizer,
     microbench_spec,
@@ -199,6 +200,12 @@ def on_devices(wildcards):
     """
     count = of_this_study(study.all_runs, wildcards.run).world_size
     take = f"python -m moe_core.devices --shares {WHOLE_GPU} --count {count} -- "
+    return take if GPU else ""
+
+
+def on_whole_devices(count):
+    """Waits for so many whole devices and holds them; nothing on a CPU."""
+    take = f"python -m moe_core.devices --whole --count {count} -- "
     return take if GPU else ""
 
 

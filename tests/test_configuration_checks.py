@@ -149,6 +149,29 @@ ADAPTERS = f"scales.{SCALE}.adapters"
             ["8", "balance_sequences = 3"],
         ),
         (
+            put("scales.quick.expert_parallel", True),
+            "scales.quick.expert_parallel",
+            ["one process", "world_size"],
+        ),
+        (
+            both(
+                put("scales.quick.expert_parallel", True),
+                put("scales.quick.world_size", 2),
+                put(f"{TRAINING}.compile", True),
+            ),
+            f"{TRAINING}.compile",
+            ["expert_parallel"],
+        ),
+        (
+            both(
+                put("scales.quick.expert_parallel", True),
+                put("scales.quick.world_size", 8),
+                put("scales.quick.model.num_experts", 4),
+            ),
+            "scales.quick.world_size",
+            ["8 processes share out 4 experts", "2 to 4"],
+        ),
+        (
             put(f"scales.{SCALE}.learning_rates", {"sotfk": 1.0e-3}),
             f"scales.{SCALE}.learning_rates",
             ["'sotfk'", "did you mean 'softk'"],

@@ -332,11 +332,13 @@ def test_planning_loads_nothing_heavy(heavy: str) -> None:
 
 
 def test_scripts_load_no_torch_but_to_compute() -> None:
-    computing = {"adapt", "audit", "export", "microbench", "ngram", "router_logits", "routing"}
+    computing = {"adapt", "audit", "expert_parallel", "export", "kernels", "layer_profile"}
+    computing |= {"microbench", "ngram", "router_logits", "routing"}
     computing |= {"strategy_panels", "throughput", "token_dropping", "train"}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py")}
     assert computing <= scripts
-    others = [f"workflow_scripts.{name}" for name in sorted(scripts - computing - {"training_job"})]
+    parts = {"training_job", "expert_parallel_work"}  # of such commands
+    others = [f"workflow_scripts.{name}" for name in sorted(scripts - computing - parts)]
     assert loaded_by(others, "torch") == []
 
 

@@ -132,7 +132,10 @@ def train(job: Job, given: Namespace, process: ProcessSettings) -> bool:
     """Train to the end, or to a failure, and write it; False if memory ran out in one process."""
     spec, training, name = job.spec, job.spec.training, job.name
     key = data_digest([given.spec, given.code, job.inputs])[:16]
-    with Interruption() as stop, joined_ranks(spec.world_size, spec.device) as ranks:
+    with (
+        Interruption() as stop,
+        joined_ranks(spec.world_size, spec.device, spec.expert_parallel) as ranks,
+    ):
         state, steps = given.folder / "state", training.steps
         every_s, device_name = given.checkpoint_seconds, process.device_name
         keeper = Keeper(state, key, steps, every_s, ranks, stop, device_name)

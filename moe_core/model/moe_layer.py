@@ -1,12 +1,15 @@
 """The mixture-of-experts layer: router, strategy, capacity, dispatch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from moe_core.dispatch.dispatch import dispatch
+from moe_core.dispatch.expert_parallel import InFlight, Placement
 from moe_core.dispatch.kinds import Backend
 from moe_core.errors import StudyError
 from moe_core.model.config import MoEConfig
@@ -87,6 +90,7 @@ class MoELayer(nn.Module):
         if strategy.router_gradient == "none":
             self.routers.requires_grad_(False)
         self.backend: Backend = "auto"
+        self.placement: Placement | None = None  # where other processes hold some of the experts
         self.experts, self.shared = experts, shared
         build = strategy.table
         table_VK = build(counts_V, config.num_experts, config.top_k) if build else None
@@ -115,7 +119,7 @@ class MoELayer(nn.Module):
         sequence: tokens of one, so that T is a multiple. draws: of noise and jitter while the
         module is in training mode, and of the ``random`` drop policy in any.
         """
-        parts = [] if self.shared is None else [self.shared(x_TD)]
+        parts: list[Tensor] = []
         decisions = []
         group_size = len(x_TD) if self.strategy.group == "batch" else sequence
         for step in range(self.steps):
@@ -124,9 +128,19 @@ class MoELayer(nn.Module):
             routing, logits_TE, context = self._route(
                 step, x_TD, token_id_T, position_T, group_size, mode, draws
             )
-            parts.append(dispatch(x_TD, routing, self.experts.weights(), self.backend))
+            experts = self._begin(x_TD, routing)
+            if self.shared is not None and step == 0:  # while rows are in flight
+                parts.append(self.shared(x_TD))
+            parts.append(experts())
             decisions.append(RoutedLayer(routing, logits_TE, context, sequence))
         return sum(parts[1:], parts[0]), decisions
+
+    def _begin(self, x_TD: Tensor, routing: Routing) -> Callable[[], Tensor]:
+        """Send rows to the experts of other processes, if there are any; the rest of the work."""
+        weights = self.experts.weights()
+        if self.placement is None:
+            return partial(dispatch, x_TD, routing, weights, self.backend)
+        return InFlight(x_TD, routing, weights, self.backend, self.placement).finish
 
     def _route(
         self,

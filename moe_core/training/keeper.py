@@ -134,10 +134,12 @@ class Keeper:
         """Show how far it is; save if it is time to. Raises Terminated if asked to stop."""
         self.step = progress.step
         self._show(progress)
-        if self.ranks.any(self.stop.wanted is not None):
+        due = time.monotonic() - self.saved_at >= self.every_s
+        stopped, due = self.ranks.any(self.stop.wanted is not None, due)
+        if stopped:
             self.save(trainer, progress, "step")
             raise Terminated(self.stop.wanted or 15)
-        if time.monotonic() - self.saved_at >= self.every_s:
+        if due:
             self.save(trainer, progress, "step")
 
     def after_evaluation(self, trainer: Trainer, progress: Progress) -> None:
@@ -162,9 +164,9 @@ class Keeper:
     def save(self, trainer: Trainer, progress: Progress, kind: Literal["step", "sound"]) -> None:
         """Write a checkpoint, if this is the process that writes."""
         self.saved_at = time.monotonic()
+        tensors = trainer.tensors(with_optimiser=progress.step < self.steps)  # of all ranks
         if not self.ranks.first:
             return
-        tensors = trainer.tensors(with_optimiser=progress.step < self.steps)
         tensors |= {f"choices.{i}": choices for i, choices in enumerate(progress.choices)}
         if progress.losses:
             tensors["losses"] = torch.stack(progress.losses)

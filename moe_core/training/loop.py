@@ -24,6 +24,7 @@ from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer, Strategy
 from moe_core.training.config import Precision, TrainingConfig
 from moe_core.training.evaluation import Reading, evaluate
+from moe_core.training.expert_shards import ExpertShards
 from moe_core.training.health import SickRun, check_health
 from moe_core.training.optimiser import ClippedAdamW
 from moe_core.training.ranks import ALONE, Ranks
@@ -99,9 +100,12 @@ class Trainer:
         micro_batches: int = 1,
         ranks: Ranks = ALONE,
     ) -> None:
+        self.experts = ExpertShards(model, ranks)
         self.model, self.config, self.seed, self.device = model.to(device), config, seed, device
         self.tokens, self.micro_batches, self.ranks = tokens, micro_batches, ranks
-        self.optimiser = ClippedAdamW(self.model, config.weight_decay, config.grad_clip)
+        self.optimiser = ClippedAdamW(
+            self.model, config.weight_decay, config.grad_clip, self.experts.names, ranks
+        )
         self.precision = precision_context(config.precision, device)
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
         self.router_parameters = [p for n, p in model.named_parameters() if "router" in n]
@@ -169,6 +173,7 @@ class Trainer:
             whole = whole_batch([*shards[:place], layers, *shards[place + 1 :]])
             (loss_sum / counted + self._auxiliary(whole)).backward()
             sums += loss_sum.detach()
+        # those of experts that one rank has are whole: the rows of all ranks came to it
         self.ranks.add_up([*self.optimiser.gradients(), sums])
         return sums / counted
 
@@ -202,7 +207,13 @@ class Trainer:
         return float(gradient_norm(self.router_parameters) / self.clipped_by)
 
     def tensors(self, with_optimiser: bool = True) -> dict[str, Tensor]:
-        """All that the next step depends on: weights, thresholds, biases, the optimiser's state."""
+        """All that the next step depends on: weights, thresholds, biases, the optimiser's state.
+
+        Whole where ranks share out experts: all call it together.
+        """
+        return self.experts.whole(self._own_tensors(with_optimiser))
+
+    def _own_tensors(self, with_optimiser: bool) -> dict[str, Tensor]:
         found = {f"model.{name}": t for name, t in self.model.stored_tensors().items()}
         norm = torch.tensor(self.router_grad_norm(), dtype=torch.float64)
         own = self.optimiser.tensors(self.model) if with_optimiser else {}
@@ -211,9 +222,9 @@ class Trainer:
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Continue from what ``tensors`` gave."""
-        own = self.tensors(with_optimiser="updates" in tensors)
+        own = self._own_tensors(with_optimiser="updates" in tensors)
         for name, tensor in own.items():
-            tensor.copy_(tensors[name])
+            tensor.copy_(self.experts.part(name, tensors[name]))
         self.restored_norm = float(tensors["router_grad_norm"])
 
     def _update_states(self) -> None:

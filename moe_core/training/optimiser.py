@@ -4,9 +4,12 @@
 """
 
 import math
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
+
+from moe_core.training.ranks import ALONE, Ranks
 
 BETAS, EPS = (0.9, 0.95), 1e-8
 
@@ -15,11 +18,21 @@ class ClippedAdamW:
     """AdamW (arXiv 1711.05101); norms, and whatever else is a vector, are not decayed.
 
     grad_clip: largest Euclidean norm over all gradients; 0 for no limit. After an update that was
-    not finite nothing has changed.
+    not finite nothing has changed. cut: names of parameters of which each rank has a part of its
+    own; the others, and their gradients, are the same on all ranks.
     """
 
-    def __init__(self, model: nn.Module, weight_decay: float, grad_clip: float) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        weight_decay: float,
+        grad_clip: float,
+        cut: Collection[str] = (),
+        ranks: Ranks = ALONE,
+    ) -> None:
         parameters = [p for p in model.parameters() if p.requires_grad]
+        self.cut = {p for name, p in model.named_parameters() if name in cut}
+        self.ranks = ranks
         self.grad_clip = grad_clip or math.inf
         self.groups = [
             ([p for p in parameters if p.dim() > 1], weight_decay),
@@ -34,9 +47,18 @@ class ClippedAdamW:
         for parameter in self.first:
             parameter.grad = None
 
-    def gradients(self) -> list[Tensor]:
-        """Those that the last backward pass made."""
-        return [p.grad for p in self.first if p.grad is not None]
+    def gradients(self, cut: bool = False) -> list[Tensor]:
+        """Those that the last backward pass made: of parameters that all ranks have, or of cut."""
+        return [p.grad for p in self.first if p.grad is not None and (p in self.cut) == cut]
+
+    def norm(self) -> Tensor:
+        """Of all gradients of the model, a part that one rank has counted once."""
+        norm = torch.stack(torch._foreach_norm(self.gradients())).norm()
+        if not self.cut:
+            return norm
+        squares = torch.stack(torch._foreach_norm(self.gradients(cut=True))).square().sum()
+        self.ranks.add_up([squares])
+        return (norm.square() + squares).sqrt()
 
     def tensors(self, model: nn.Module) -> dict[str, Tensor]:
         """Its state by names of the model's parameters."""
@@ -53,8 +75,7 @@ class ClippedAdamW:
 
         Gradients are left clipped.
         """
-        gradients = self.gradients()
-        norm = torch.stack(torch._foreach_norm(gradients)).norm()
+        norm = self.norm()
         # as clip_grad_norm_ has it
         divisor = ((norm + 1e-6) / self.grad_clip).clamp(min=1.0)
         not_finite = (~norm.isfinite()).to(norm)

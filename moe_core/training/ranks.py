@@ -27,10 +27,14 @@ TIMEOUT = timedelta(seconds=120)  # of a collective; evaluation is the same work
 
 @dataclass(frozen=True)
 class Ranks:
-    """rank: of this process. size: processes; with one, nothing is sent."""
+    """rank: of this process. size: processes; with one, nothing is sent.
+
+    expert_parallel: each holds a share of the experts, not all of them.
+    """
 
     rank: int = 0
     size: int = 1
+    expert_parallel: bool = False
 
     @property
     def first(self) -> bool:
@@ -47,13 +51,13 @@ class Ranks:
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
 
-    def any(self, flag: bool) -> bool:
-        """Whether any rank says so. Asked of the host, so that a GPU need not be waited for."""
+    def any(self, *flags: bool) -> list[bool]:
+        """Of each, whether any rank says so. Asked of the host: a GPU need not be waited for."""
         if self.size == 1:
-            return flag
-        said = torch.tensor(int(flag))
+            return list(flags)
+        said = torch.tensor(flags, dtype=torch.uint8)
         dist.all_reduce(said, dist.ReduceOp.MAX)
-        return bool(said)
+        return said.bool().tolist()
 
     def agree(self, step: int) -> None:
         """Raises StudyError if ranks found different checkpoints, as on a slow shared disk."""
@@ -81,11 +85,11 @@ class Ranks:
     def _of_all_ranks(self, layer: RoutedLayer) -> list[RoutedLayer]:
         routing = layer.routing
         tokens, experts, weights = (
-            self._rows(rows_A) for rows_A in (routing.token_A, routing.expert_A, routing.weight_A)
+            self.rows(rows_A) for rows_A in (routing.token_A, routing.expert_A, routing.weight_A)
         )
-        kept = self._rows(routing.kept_A.to(torch.uint8))
-        logits = [None] * self.size if layer.logits_TE is None else self._rows(layer.logits_TE)
-        ids, positions = self._rows(layer.context.token_id_T), self._rows(layer.context.position_T)
+        kept = self.rows(routing.kept_A.to(torch.uint8))
+        logits = [None] * self.size if layer.logits_TE is None else self.rows(layer.logits_TE)
+        ids, positions = self.rows(layer.context.token_id_T), self.rows(layer.context.position_T)
         return [
             replace(
                 layer,
@@ -104,7 +108,7 @@ class Ranks:
             for r in range(self.size)
         ]
 
-    def _rows(self, rows: Tensor) -> list[Tensor]:
+    def rows(self, rows: Tensor) -> list[Tensor]:
         """The rows of every rank, of which each may have another number."""
         own = torch.tensor([len(rows)], device=rows.device)
         counts = [torch.empty_like(own) for _ in range(self.size)]
@@ -121,7 +125,7 @@ ALONE = Ranks()
 
 
 @contextmanager
-def joined_ranks(world_size: int, device: str) -> Iterator[Ranks]:
+def joined_ranks(world_size: int, device: str, expert_parallel: bool = False) -> Iterator[Ranks]:
     """The ranks of a process that ``relaunched`` started, for as long as they work together."""
     if world_size == 1:
         yield ALONE
@@ -131,7 +135,7 @@ def joined_ranks(world_size: int, device: str) -> Iterator[Ranks]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("gloo" if device == "cpu" else "cpu:gloo,cuda:nccl", timeout=TIMEOUT)
     try:
-        yield Ranks(dist.get_rank(), dist.get_world_size())
+        yield Ranks(dist.get_rank(), dist.get_world_size(), expert_parallel)
     finally:
         dist.destroy_process_group()
 

@@ -93,6 +93,7 @@ def complete(
     done = train(trainer, valid, show, start, keeper, read)
     with keeper.measuring(trainer, done) if keeper else nullcontext():
         measured = read(trainer, test)
+    trainer.experts.undo()
     return TrainedRun(
         trainer.model,
         with_saturation(done.rows, done.choices),

@@ -51,12 +51,14 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return encoded
 
 
-def spec_of(strategy: str, world_size: int = 1, **training: Any) -> RunSpec:
+def spec_of(
+    strategy: str, world_size: int = 1, expert_parallel: bool = False, **training: Any
+) -> RunSpec:
     """A small run of a strategy."""
 
     def edit(config: dict[str, Any]) -> None:
         scale = config["scales"]["quick"]
-        scale["world_size"] = world_size
+        scale |= {"world_size": world_size, "expert_parallel": expert_parallel}
         scale["model"] |= {"dim": 32, "layers": 1, "expert_hidden": 32}
         small = {"batch_size": 4, "seq_len": 64, "steps": 60, "evaluate_every": 20}
         scale["training"] |= small | {"valid_tokens": 2048, "test_tokens": 4096} | training
@@ -193,28 +195,33 @@ def test_divergence_ends_as_a_failed_run_with_all_outputs(start: Any, tmp_path: 
     assert events(tmp_path)[-1] == "failed"
 
 
-def test_two_processes_train_as_one(start: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("expert_parallel", [False, True])
+def test_two_processes_train_as_one(start: Any, tmp_path: Path, expert_parallel: bool) -> None:
     curves = []
     for world_size in (1, 2):
-        folder = tmp_path / str(world_size)
-        spec = spec_of("loss_free", world_size, steps=40, evaluate_every=5)
+        folder, shared_out = tmp_path / str(world_size), expert_parallel and world_size > 1
+        spec = spec_of("loss_free", world_size, shared_out, steps=40, evaluate_every=5)
         status, said = ended(start(spec, folder))
         assert status == 0, said
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         curves.append([json.loads(line)["train_loss"] for line in lines])
     assert curves[1] == pytest.approx(curves[0], abs=1e-5)
-    biases = [
-        {k: v for k, v in load_file(tmp_path / n / "weights.safetensors").items() if "bias_E" in k}
-        for n in "12"
+    weights = [load_file(tmp_path / n / "weights.safetensors") for n in "12"]
+    assert [(k, v.shape) for k, v in weights[0].items()] == [
+        (k, v.shape) for k, v in weights[1].items()
     ]
+    biases = [{k: v for k, v in tensors.items() if "bias_E" in k} for tensors in weights]
     assert biases[0]
     for name, bias_E in biases[0].items():
         assert bias_E.any()
         assert (bias_E - biases[1][name]).abs().max() < 1e-6
 
 
-def test_a_dead_rank_ends_the_job_which_then_resumes(start: Any, tmp_path: Path) -> None:
-    spec, calm, hit = spec_of("softk", 2), tmp_path / "calm", tmp_path / "hit"
+@pytest.mark.parametrize("expert_parallel", [False, True])
+def test_a_dead_rank_ends_the_job_which_then_resumes(
+    start: Any, tmp_path: Path, expert_parallel: bool
+) -> None:
+    spec, calm, hit = spec_of("softk", 2, expert_parallel), tmp_path / "calm", tmp_path / "hit"
     assert ended(start(spec, calm))[0] == 0
     process = start(spec, hit)
     os.kill(until_step(hit, 10), signal.SIGKILL)
