@@ -50,6 +50,7 @@ def main() -> None:
     train = commands.add_parser("train", help="train a strategy on a file of stories")
     train.add_argument("text", type=Path, help="stories separated by <|endoftext|>, or .jsonl")
     train.add_argument("--strategy", choices=[*registry.names(), "dense"], default="softk")
+    train.add_argument("--results", type=Path, help="keep the run there, for export and generate")
     left = commands.add_parser("export", help="write a run as a checkpoint of transformers")
     left.add_argument("run", help="a finished run of a model")
     left.add_argument("folder", type=Path, help="made by this, or empty")
@@ -84,7 +85,8 @@ def main() -> None:
                 from moe_core.train_file import first_run, train_file
 
                 run = first_run(read_study(given.config), given.strategy)
-                print(json.dumps(train_file(given.text, run), indent=1))
+                summary = train_file(given.text, run, given.results)
+                print(json.dumps({"run": summary["run"], **summary["test"]}, indent=1))
             case "export":
                 from moe_core.export.export_run import export_run
 

@@ -5,26 +5,24 @@ killed. A run that is sick ends as a failed one, with what it was before it fell
 result, so the command succeeds.
 """
 
-import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from safetensors.torch import save
 
 from moe_core.model.config import MoEConfig
 from moe_core.model.language_model import LanguageModel
-from moe_core.provenance import canonical_json, data_digest, environment, write_atomic
+from moe_core.provenance import data_digest, environment
 from moe_core.runs import JobSpec
-from moe_core.training.health import SickRun, is_out_of_memory, warnings
+from moe_core.training.health import SickRun, is_out_of_memory
 from moe_core.training.interruption import Interruption, Terminated
 from moe_core.training.keeper import Keeper, locked
+from moe_core.training.outputs import finished, write
 from moe_core.training.process import ProcessSettings, prepare_process
 from moe_core.training.ranks import Ranks, joined_ranks, relaunch, relaunched
 from moe_core.training.run import TrainedRun
@@ -54,25 +52,6 @@ class Job:
     train: Callable[[Keeper, Ranks], TrainedRun]
 
 
-def table(columns: dict[str, np.ndarray]) -> str:
-    """CSV of numbers in full precision; pandas would take longer to load than this to write."""
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return "".join(",".join(map(str, row)) + "\n" for row in [columns, *rows])
-
-
-def finished(trained: TrainedRun, keeper: Keeper) -> dict[str, Any]:
-    """Of a run that came to its end: rows, stories, tensors and its part of the summary."""
-    return {
-        "rows": trained.rows,
-        "stories": trained.stories,
-        "tensors": trained.model.stored_tensors(),
-        "status": "finished",
-        "failure": None,
-        "warnings": keeper.warnings() + warnings(trained.rows),
-        "test": trained.test,
-    }
-
-
 def failed(sick: SickRun, job: Job, keeper: Keeper) -> dict[str, Any]:
     """The same of a sick run: what it was when it was last measured and found healthy."""
     last = keeper.sound()
@@ -91,19 +70,6 @@ def failed(sick: SickRun, job: Job, keeper: Keeper) -> dict[str, Any]:
         "warnings": keeper.warnings(),
         "test": None,
     }
-
-
-def write(folder: Path, result: dict[str, Any], summary: dict[str, Any]) -> None:
-    """The four outputs, the summary last."""
-    rows = "".join(canonical_json(row) + "\n" for row in result.pop("rows"))
-    stories = table(result.pop("stories"))
-    tensors = {name: t.contiguous().cpu() for name, t in result.pop("tensors").items()}
-    folder.mkdir(parents=True, exist_ok=True)  # a later snakemake may have removed it meanwhile
-    write_atomic(folder / "weights.safetensors", save(tensors))
-    write_atomic(folder / "metrics.jsonl", rows)
-    write_atomic(folder / "stories.csv", stories)
-    text = json.dumps(summary | result, indent=1, sort_keys=True)
-    write_atomic(folder / "summary.json", text)
 
 
 def run_job(
@@ -164,7 +130,7 @@ def train(job: Job, given: Namespace, process: ProcessSettings) -> bool:
             return False
         if not ranks.first:
             return True
-        result = failed(sick, job, keeper) if sick else finished(trained, keeper)
+        result = failed(sick, job, keeper) if sick else finished(trained, keeper.warnings())
         summary = {
             "run": name,
             "spec": spec.model_dump(mode="json"),
