@@ -49,12 +49,15 @@ def trained(case: Case, ranks: Ranks = ALONE) -> dict[str, Any]:
             routings = [layer.routing for layer in trainer.layers]
             sent = predicted(routings, tokens_R, placement.experts_R, 4 * model.dim)
             foreseen = {leg: foreseen[leg] + sent[leg] for leg in LEGS}
-    counted = trainer.experts.traffic.bytes
+    counted, tensors = trainer.experts.traffic.bytes, trainer.tensors()
+    other = Trainer(build(model, COUNTS, 1), TRAIN.tokens, config, 0, "cpu", ranks=ranks)
+    other.restore(tensors)
     return {
         "losses": losses,
         "clipped_by": clipped,
         "gradients": gradients,
-        "tensors": trainer.tensors(),
+        "tensors": tensors,
+        "restored": other.tensors(),
         "foreseen": foreseen,
         "counted": counted,
     }

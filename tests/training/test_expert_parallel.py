@@ -120,6 +120,16 @@ def test_ranks_agree_to_the_bit(together: list[dict[str, Any]]) -> None:
                 assert torch.equal(rank[name]["tensors"][key], tensor), f"{name} {key}"
 
 
+def test_a_trainer_restored_from_whole_tensors_gives_them_again(
+    together: list[dict[str, Any]],
+) -> None:
+    for rank in together:
+        for name, one in rank.items():
+            assert any(".experts." in key for key in one["tensors"])
+            for key, tensor in one["tensors"].items():
+                assert torch.equal(one["restored"][key], tensor), f"{name} {key}"
+
+
 def test_bytes_sent_are_those_of_the_formula(
     alone: dict[str, Any], together: list[dict[str, Any]]
 ) -> None:
