@@ -15,11 +15,11 @@ from torch import Tensor
 
 from moe_core.export.faithful import ARCHITECTURES, ModelType, model_type
 from moe_core.model.config import TransformerConfig
+from moe_core.model.transformer import EPS
 
-EPS = 1e-6
 # OLMoE normalises queries and keys, which the bench does not. Projections are made so small that
-# eps is all that the norm divides by, and its weight scales them back: linear, in fp32 and bf16,
-# while fp16 cannot hold them.
+# the root of eps is all that the norm divides by, and its weight scales them back. All three are
+# powers of two, so nothing is rounded, in fp32 and bf16; fp16 cannot hold what is so small.
 TINY = 2.0**-40
 
 

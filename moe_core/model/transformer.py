@@ -18,6 +18,7 @@ from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer
 
 SHORT = 512  # tokens
+EPS = 2.0**-20  # of norms: about 1e-6, with a root that is exact (see moe_core/export/layout.py)
 
 
 @dataclass
@@ -112,9 +113,9 @@ class Block(nn.Module):
     def __init__(self, config: TransformerConfig, counts_V: Tensor, block: int) -> None:
         super().__init__()
         dim, hidden, activation = config.dim, config.ffn_hidden, config.activation
-        self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.attention_norm = nn.RMSNorm(dim, eps=EPS)
         self.attention = Attention(dim, config.heads, block)
-        self.ffn_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.ffn_norm = nn.RMSNorm(dim, eps=EPS)
         self.ffn: MoELayer | Experts = (
             routed_experts(config.moe, dim, hidden, activation, counts_V)
             if config.moe
@@ -155,7 +156,7 @@ class Transformer(LanguageModel):
         self.vocab_size = vocab_size = counts_V.numel()
         self.embedding = nn.Embedding(vocab_size, config.dim)
         self.blocks = nn.ModuleList(Block(config, counts_V, i) for i in range(config.layers))
-        self.norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.norm = nn.RMSNorm(config.dim, eps=EPS)
         self.head = nn.Linear(config.dim, vocab_size, bias=False)
         if config.tied_head:
             self.head.weight = self.embedding.weight

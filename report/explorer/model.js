@@ -1,7 +1,7 @@
 // The exported model, written out: characters in; experts, weights and the next character out.
 "use strict";
 
-const BASE = 10000, EPSILON = 1e-6;
+const BASE = 10000, EPSILON = 2 ** -20;
 
 /** Weights as typed arrays, by name. */
 function loadModel(exported) {

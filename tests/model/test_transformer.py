@@ -15,6 +15,7 @@ from moe_core.model.config import TransformerConfig
 from moe_core.model.experts import Experts
 from moe_core.model.moe_layer import DROPLESS
 from moe_core.model.transformer import (
+    EPS,
     Transformer,
     build,
     rotary_angles,
@@ -205,7 +206,7 @@ def test_rotary_turns_each_pair_by_its_own_frequency() -> None:
 
 
 def rms_norm(x_BSD: Tensor) -> Tensor:
-    return x_BSD / (x_BSD.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+    return x_BSD / (x_BSD.square().mean(-1, keepdim=True) + EPS).sqrt()
 
 
 def turned(x_BSD: Tensor) -> Tensor:
