@@ -15,6 +15,7 @@ include: "rules/analysis.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/precision.smk"
 include: "rules/explorer.smk"
 include: "rules/collect.smk"
 include: "rules/jobs.smk"
@@ -36,11 +37,14 @@ localrules:
     perft_rate_runs,
     perft_rates,
     perft_arms,
+    precision_runs,
+    precision_arms,
     audits,
     analysis_summary,
     ledger,
     frontier,
     perft_frontier,
+    precision_flips,
     compute_figure,
     overlay,
     load_quality,
@@ -67,6 +71,7 @@ localrules:
     ledger_table,
     audit_table,
     perft_table,
+    precision_table,
     adapter_cost_table,
     published_table,
     compute_table,
@@ -91,7 +96,7 @@ localrules:
 
 
 rule all:
-    """Every target (data, unified, capacity, experiments, perft, analysis, claims), the manifest and the report."""
+    """Every target (data, unified, capacity, experiments, perft, precision, analysis, claims), the manifest and the report."""
     default_target: True
     input:
         rules.data.input,
@@ -99,6 +104,7 @@ rule all:
         rules.capacity.input,
         rules.experiments.input,
         rules.perft.input,
+        rules.precision.input,
         rules.analysis.input,
         rules.claims.input,
         rules.manifest.output,

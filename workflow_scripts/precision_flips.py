@@ -53,7 +53,7 @@ def draw_change(axes: Axes, arms: pd.DataFrame) -> None:
         )
     reach = max(1.2 * margin, *axes.get_xlim(), -axes.get_xlim()[0])
     axes.set(xlim=(-reach, reach), xlabel="bits per byte less float32's")
-    axes.set_xticks([-margin, 0, margin], [f"{-margin:g}", "0", f"{margin:g}"])
+    axes.set_xticks([-margin, 0, margin], [f"−{margin:g}", "0", f"{margin:g}"])
     axes.set_title(f"band: ±{margin:g} bits per byte", fontsize=6, loc="left")
 
 
@@ -93,7 +93,7 @@ def draw_margins(axes: Axes, flips: pd.DataFrame) -> None:
     axes.set(xscale="log", xlabel="rank of the float32 margin (%)", ylabel="of these, changed (%)")
     axes.set_ylim(0, None)
     axes.set_xticks([0.01, 0.1, 1], ["1", "10", "100"])
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     axes.set_title("thick: all; thin: a strategy", fontsize=6, loc="left")
 
 
@@ -112,8 +112,7 @@ def main() -> None:
     cells = arms[arms.router_precision.eq(ROUNDED[0])].set_index("cell")
     ranks = {name: i for i, name in enumerate(order(list(cells.strategy)))}
     cells = cells.assign(rank=cells.strategy.map(ranks)).sort_values("rank", kind="stable")
-    several = len(cells.capacity_factor.unique()) > 1
-    names = [cell_label(cell, several) for _, cell in cells.iterrows()]
+    names = [cell_label(cell, several=False) for _, cell in cells.iterrows()]
     arms = arms.assign(row=arms.cell.map({cell: row for row, cell in enumerate(cells.index)}))
     use_print_style()
     figure, axes = plt.subplots(1, 3, figsize=(PAGE_INCHES, 0.9 + 0.17 * max(8, len(cells))))
