@@ -34,7 +34,7 @@ def run_rows(row: pd.Series, flips: pd.DataFrame, stories: Stories) -> list[dict
         known |= {"router_precision": precision}
         if row.status == "finished":
             read = stories.table(f"{row.run}@{precision}")
-            bits = read.nats.sum() / (np.log(2) * read.bytes.sum())
+            bits = read.nats.to_numpy().sum() / (np.log(2) * read.bytes.sum())  # nan if any is
             exact = rows[0]["bits_per_byte"] if rows else bits
             known |= {"bits_per_byte": bits, "bits_per_byte_less_fp32": bits - exact}
             known |= shares(flips[flips.router_precision.eq(precision)])

@@ -1,4 +1,4 @@
-"""Time of a router's product in each precision, by shape.
+"""Time of a router's product in each precision, by shape, with the kernels of the machine.
 
 Weights are rounded once, before; tokens come in float32, and rounding them is part of the call.
 """
@@ -6,16 +6,17 @@ Weights are rounded once, before; tokens come in float32, and rounding them is p
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from moe_core.random_streams import stream
-from moe_core.routing.precision import PRODUCTS, quantised, scaled_product
+from moe_core.routing.precision import PRODUCTS, int_product, quantised, scaled_product
 from moe_core.routing.router_net import ROUTER_PRECISIONS, RouterPrecision
 
 SAMPLE_S = 2e-3  # short calls are timed many at once
@@ -25,13 +26,17 @@ TYPES: dict[RouterPrecision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": tor
 
 @dataclass
 class TimedCall:
-    """One path on one shape, and the seconds of a call in each round."""
+    """One path on one shape, and the seconds of a call in each round.
+
+    exact: whether integers came out right; None of floats.
+    """
 
     precision: RouterPrecision
     shape: tuple[int, int, int]
     call: Callable[[], Tensor]
-    calls: int
-    seconds: list[float]
+    exact: bool | None
+    calls: int = 1
+    seconds: list[float] = field(default_factory=list)
 
     def sample(self, device: str) -> float:
         """Seconds of a call, mean over those of one sample."""
@@ -43,13 +48,32 @@ class TimedCall:
         return (time.perf_counter() - start) / self.calls
 
 
-def prepared(precision: RouterPrecision, w_ED: Tensor) -> Callable[[Tensor], Tensor]:
-    """A function of x_TD to ``x w^T`` with weights that are rounded already."""
+def kernel_product(x_TD: Tensor, w_ED: Tensor) -> Tensor:
+    """``x w^T`` of int8 factors in int32, by the machine's own kernel."""
+    tokens, num_experts = len(x_TD), len(w_ED)
+    if x_TD.is_cuda:
+        x_TD, w_ED = for_tensor_cores(x_TD, w_ED)
+    return torch._int_mm(x_TD, w_ED.T)[:tokens, :num_experts]
+
+
+def for_tensor_cores(x_TD: Tensor, w_ED: Tensor) -> tuple[Tensor, Tensor]:
+    """Both with the zeros that the kernel of a GPU needs: over 16 rows, D and E multiples of 8."""
+    (tokens, dim), num_experts = x_TD.shape, len(w_ED)
+    x_TD = F.pad(x_TD, (0, -dim % 8, 0, max(0, 17 - tokens)))
+    return x_TD, F.pad(w_ED, (0, -dim % 8, 0, -num_experts % 8))
+
+
+def prepared(precision: RouterPrecision, x_TD: Tensor, w_ED: Tensor) -> TimedCall:
+    """The call that is timed, its weights rounded already."""
+    shape = (*x_TD.shape, len(w_ED))
     if precision == "int8":
         q_ED, scale_E1 = quantised(w_ED)
-        return partial(scaled_product, q_ED=q_ED, scale_E1=scale_E1)
-    multiply, rounded_ED = PRODUCTS[precision], w_ED.to(TYPES.get(precision, w_ED.dtype))
-    return lambda x_TD: multiply(x_TD, rounded_ED)
+        factors = quantised(x_TD)[0], q_ED
+        exact = torch.equal(kernel_product(*factors), int_product(*factors))
+        call = partial(scaled_product, x_TD, q_ED, scale_E1, kernel_product)
+        return TimedCall(precision, shape, call, exact)
+    rounded_ED = w_ED.to(TYPES.get(precision, w_ED.dtype))
+    return TimedCall(precision, shape, partial(PRODUCTS[precision], x_TD, rounded_ED), None)
 
 
 @torch.no_grad()
@@ -71,8 +95,7 @@ def time_precisions(
         x_TD = torch.randn(rows, dim, generator=stream(0, "tokens", *shape)).to(device)
         w_ED = torch.randn(experts, dim, generator=stream(0, "weights", *shape)).to(device)
         for precision in ROUTER_PRECISIONS:
-            path = prepared(precision, w_ED)
-            one = TimedCall(precision, shape, partial(path, x_TD), 1, [])
+            one = prepared(precision, x_TD, w_ED)
             one.sample(device)  # of a first call nothing is learned
             one.calls = max(1, round(SAMPLE_S / one.sample(device)))
             timed.append(one)
@@ -95,6 +118,7 @@ def _row(one: TimedCall, exact: float, ran: str) -> dict[str, object]:
         "ratio": median / exact,
         "samples": len(one.seconds),
         "calls_a_sample": one.calls,
+        "exact": one.exact,
         "operations": ran,
     }
 

@@ -33,24 +33,23 @@ def quantised(x_TD: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def int_product(x_TD: Tensor, w_ED: Tensor) -> Tensor:
-    """``x w^T`` of int8 factors, exact in int32."""
-    tokens, num_experts = len(x_TD), len(w_ED)
-    if x_TD.is_cuda:
-        x_TD, w_ED = for_tensor_cores(x_TD, w_ED)
-    return torch._int_mm(x_TD, w_ED.T)[:tokens, :num_experts]
+    """``x w^T`` of int8 factors in int32, as exact on any machine as float64 is on whole numbers.
+
+    Not by the kernel of the machine: that of CPUs saturates without VNNI (pytorch issue 136746) and
+    is silently wrong for D = 1 (issue 195066). ``measure.precision_bench`` times it, and checks it.
+    """
+    return (x_TD.double() @ w_ED.double().T).to(torch.int32)
 
 
-def for_tensor_cores(x_TD: Tensor, w_ED: Tensor) -> tuple[Tensor, Tensor]:
-    """Both with the zeros that the kernel of a GPU needs: over 16 rows, D and E multiples of 8."""
-    (tokens, dim), num_experts = x_TD.shape, len(w_ED)
-    x_TD = F.pad(x_TD, (0, -dim % 8, 0, max(0, 17 - tokens)))
-    return x_TD, F.pad(w_ED, (0, -dim % 8, 0, -num_experts % 8))
-
-
-def scaled_product(x_TD: Tensor, q_ED: Tensor, scale_E1: Tensor) -> Tensor:
-    """``x w^T`` of tokens quantised here and of weights quantised before."""
+def scaled_product(
+    x_TD: Tensor,
+    q_ED: Tensor,
+    scale_E1: Tensor,
+    multiply: Callable[[Tensor, Tensor], Tensor] = int_product,
+) -> Tensor:
+    """``x w^T`` of tokens that are quantised here and of weights that are already."""
     q_TD, scale_T1 = quantised(x_TD)
-    return int_product(q_TD, q_ED) * scale_T1 * scale_E1.T
+    return multiply(q_TD, q_ED) * scale_T1 * scale_E1.T
 
 
 def int8_product(x_TD: Tensor, w_ED: Tensor) -> Tensor:
