@@ -228,9 +228,10 @@ def precision_code(wildcards):
 def rounded_files(name):
     """One file of each run with a router that learns, in each precision."""
     return expand(
-        "results/precision/{run}@{precision}/" + name,
+        "results/precision/{run}@{precision}/{name}",
         run=study.learned,
         precision=ROUTER_PRECISIONS,
+        name=name,
     )
 
 
