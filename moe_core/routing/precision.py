@@ -3,7 +3,7 @@
 Both factors are rounded and sums are kept wider. bf16 and fp16: kernels sum in float32 and hand the
 logits on in their own type, so near logits may tie (cuBLAS; Mixtral's router runs so under bf16).
 int8: each row has its own scale, max |x| / 127, symmetric: tokens as they come, weights by expert
-(LLM.int8(), arXiv 2208.07339, section 3.1; ZeroQuant, arXiv 2206.01861, section 3.2); sums are
+(LLM.int8(), arXiv 2208.07339, section 3.1; ZeroQuant, arXiv 2206.01861); sums are
 exact in int32, up to D = 133,144, and the scales make them float32. Softmax, gelu and norms are no
 products and stay float32.
 """
