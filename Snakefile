@@ -17,6 +17,7 @@ include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/expert_parallel.smk"
 include: "rules/report.smk"
+include: "rules/precision.smk"
 include: "rules/explorer.smk"
 include: "rules/export.smk"
 include: "rules/collect.smk"
@@ -39,11 +40,14 @@ localrules:
     perft_rate_runs,
     perft_rates,
     perft_arms,
+    precision_runs,
+    precision_arms,
     audits,
     analysis_summary,
     ledger,
     frontier,
     perft_frontier,
+    precision_flips,
     compute_figure,
     overlay,
     load_quality,
@@ -74,6 +78,7 @@ localrules:
     ledger_table,
     audit_table,
     perft_table,
+    precision_table,
     adapter_cost_table,
     kernels_table,
     published_table,
@@ -100,7 +105,7 @@ localrules:
 
 
 rule all:
-    """Every target (data, unified, capacity, experiments, perft, analysis, claims, sharing), the manifest and the report."""
+    """Every target (data, unified, experiments, perft, analysis, claims and so on), the manifest and the report."""
     default_target: True
     input:
         rules.data.input,
@@ -108,6 +113,7 @@ rule all:
         rules.capacity.input,
         rules.experiments.input,
         rules.perft.input,
+        rules.precision.input,
         rules.analysis.input,
         rules.kernel_experiment.input,
         rules.claims.input,

@@ -306,3 +306,17 @@ def report_spec(study: Study) -> str:
             "learning_rates": scale.learning_rates,
         }
     )
+
+
+def precision_speed_spec(study: Study) -> str:
+    """Shapes of routers that are timed in each precision, as canonical JSON."""
+    model, training, grid = study.scale.model, study.scale.training, study.scale.capacity
+    return canonical_json(
+        {
+            "tokens": [1, training.batch_size * training.seq_len, grid.tokens],
+            "dims": sorted({model.dim, grid.dim}),
+            "num_experts": [model.num_experts, *study.config.experiments.capacity.num_experts],
+            "repeats": grid.repeats,
+            "device": study.config.device,
+        }
+    )

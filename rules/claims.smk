@@ -6,11 +6,13 @@ rule ledger:
             "results/{experiment}/summary.csv", experiment=study.experiments
         ),
         perft="results/perft/runs.csv",
+        precision="results/precision/runs.csv",
         stories=run_files(
             sorted({run for runs in study.experiments.values() for run in runs})
             + study.perft,
             "stories.csv",
         ),
+        rounded=rounded_files("stories.csv"),
         audits="results/audits/audits.csv",
         analysis="results/analysis/summary.csv",
         facts=FACTS,
@@ -41,11 +43,12 @@ rule ledger:
                 experiment=study.experiments,
             ),
             "perft=results/perft/runs.csv",
+            "precision=results/precision/runs.csv",
         ],
         code=script_code("ledger"),
     shell:
         "python -m workflow_scripts.ledger --claims {input.claims:q} "
-        "--summary {params.named:q} --stories {input.stories:q} --audits {input.audits:q} "
+        "--summary {params.named:q} --stories {input.stories:q} {input.rounded:q} --audits {input.audits:q} "
         "--analysis {input.analysis:q} --facts {input.facts:q} "
         "--stored {input.stored:q} --smoke {params.smoke} --out {output.csv:q} "
         "2>&1 | tee {log:q}"

@@ -88,6 +88,16 @@ rule sharing:
         rules.scaling.output,
 
 
+rule precision:
+    """Trained runs with routers in lower precision: CSVs, the speed of routers, figure and table."""
+    input:
+        rules.precision_runs.output,
+        rules.precision_arms.output,
+        rules.precision_speed.output,
+        rules.precision_flips.output,
+        rules.precision_table.output,
+
+
 rule claims:
     """The audits of all routers and the ledger of claims."""
     input:
@@ -102,6 +112,7 @@ rule report_inputs:
         rules.capacity.input,
         rules.experiments.input,
         rules.perft.input,
+        rules.precision.input,
         rules.analysis.input,
         rules.kernel_experiment.input,
         rules.sharing.input,

@@ -20,6 +20,7 @@ from moe_core.errors import StudyError
 from moe_core.export.exportable import check_exportable
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
+from moe_core.routing.router_net import ROUTER_PRECISIONS
 from moe_core.runs import base_files, canonical, data_folder
 from moe_core.study import (
     commonsense_spec,
@@ -30,6 +31,7 @@ from moe_core.study import (
     local_tokenizer,
     microbench_spec,
     ngram_spec,
+    precision_speed_spec,
     report_spec,
     telegrams_spec,
     tokenizer_spec,
@@ -230,6 +232,22 @@ def routing_code(wildcards):
     """Digest of the code that a recording of decisions depends on."""
     model = of_this_study(study.runs, wildcards.run).model
     return script_code("routing", *strategies_of(model))
+
+
+def precision_code(wildcards):
+    """Digest of the code that a run with rounded routers depends on."""
+    model = of_this_study(study.runs, wildcards.run).model
+    return script_code("router_precision", *strategies_of(model))
+
+
+def rounded_files(name):
+    """One file of each run with a router that learns, in each precision."""
+    return expand(
+        "results/precision/{run}@{precision}/{name}",
+        run=study.learned,
+        precision=ROUTER_PRECISIONS,
+        name=name,
+    )
 
 
 def audit_code(wildcards):

@@ -14,10 +14,10 @@ from pydantic import (
 from moe_core.adapters.labels import LABELS
 from moe_core.configuration import SweepName
 from moe_core.routing import registry
-from moe_core.routing.router_net import RouterNet
+from moe_core.routing.router_net import RouterNet, RouterPrecision
 from moe_core.strict import Strict
 
-Experiment = Literal["unified", SweepName, "perft"]
+Experiment = Literal["unified", SweepName, "perft", "precision"]
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 Measure = Literal[
     "bits_per_byte",
@@ -41,6 +41,10 @@ Measure = Literal[
     "agreement_across_strategies",
     "agreement_across_strategies_gain",
     "agreement_gap",
+    "first_changed_local",
+    "set_changed_local",
+    "first_changed_compounded",
+    "set_changed_compounded",
 ]
 Extreme = Literal["smallest", "largest"]
 
@@ -69,6 +73,7 @@ class Arm(Strict):
     experiment: Experiment
     strategy: Strategy | None = None
     router: RouterNet | None = None
+    router_precision: RouterPrecision | None = None
     num_experts: PositiveInt | None = None
     capacity_factor: PositiveFloat | None = None
     ffn_hidden: PositiveInt | None = None

@@ -23,6 +23,10 @@ UNITS: dict[Measure, str] = {
     "space_primary_share_gain": "share",
     "class_nats_gain": "nats",
     "class_less_story_nats": "nats",
+    "first_changed_local": "share",
+    "set_changed_local": "share",
+    "first_changed_compounded": "share",
+    "set_changed_compounded": "share",
 }
 QUALITY = ("bits_per_byte", "bits_per_byte_at_capacity", "perplexity", "steps_to_target")
 

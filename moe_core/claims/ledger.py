@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from statistics import fmean
 
-from moe_core.claims.evidence import Evidence
+from moe_core.claims.evidence import Evidence, UntestableError
 from moe_core.claims.judge import judge
 from moe_core.claims.judgement import HELD, LEVEL, Judgement, Verdict
 from moe_core.claims.rules import leaves
@@ -40,11 +42,27 @@ def _judged(claim: Claim, evidence: Evidence, smoke: bool) -> Judgement:
         found = Judgement(Verdict.NOT_TESTABLE, reason)
     if found.share:
         found = replace(found, reason=f"{found.share}: {found.reason}")
-    found = replace(found, reason=found.reason + _lost(claim, evidence))
+    found = replace(found, reason=found.reason + _told(claim, evidence) + _lost(claim, evidence))
     if smoke:
         reason = f"smoke scale: too small to mean anything; {found.reason}"
         return replace(found, verdict=Verdict.NOT_TESTABLE, reason=reason)
     return found
+
+
+def _told(claim: Claim, evidence: Evidence) -> str:
+    """What a reader should know beside the verdict, as ranges of means over strategies."""
+    assert claim.rule is not None
+    names = dict.fromkeys(arm.strategy for leaf in leaves(claim.rule) for arm in leaf.arms())
+    text = ""
+    for told in claim.told:
+        means = []
+        for name in filter(None, names):
+            with suppress(UntestableError):  # which the verdict tells
+                means.append(fmean(evidence.values(told.arms.of(name), told.measure).values()))
+        if means:
+            ends = f"{min(means):.2g} to {max(means):.2g}"
+            text += f"; {told.measure} ({told.arms.settings()}) of {len(means)} strategies: {ends}"
+    return text
 
 
 def _lost(claim: Claim, evidence: Evidence) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from moe_core.claims.rules import Rule, leaves
+from moe_core.claims.rules import Rule, Selection, leaves
 from moe_core.errors import StudyError
 from moe_core.strict import Strict
 
@@ -18,7 +18,8 @@ class Claim(Strict):
 
     source: the document and the place that make it. doubt: why it is suspect.
     awaits: the experiment that could judge it and does not exist yet; else it has a rule.
-    premise: what must hold for the rule to say anything.
+    premise: what must hold for the rule to say anything. told: measures that the verdict does not
+    rest on and whose range over the rule's strategies stands in its reason.
     """
 
     id: Annotated[str, Field(pattern=r"^C\d\d$")]
@@ -27,6 +28,7 @@ class Claim(Strict):
     doubt: Text
     premise: Rule | None = None
     rule: Rule | None = None
+    told: list[Selection] = Field(default_factory=list)
     awaits: Text | None = None
 
     @model_validator(mode="after")

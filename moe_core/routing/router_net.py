@@ -1,9 +1,11 @@
-"""Kinds of router networks and their size. Free of torch."""
+"""Kinds of router networks, their size and the precisions they are read in. Free of torch."""
 
 from typing import Literal, get_args
 
 RouterNet = Literal["linear", "mlp", "mlp_hadamard", "cosine"]
 ROUTER_NETS: tuple[RouterNet, ...] = get_args(RouterNet)
+RouterPrecision = Literal["fp32", "bf16", "fp16", "int8"]
+ROUTER_PRECISIONS: tuple[RouterPrecision, ...] = get_args(RouterPrecision)
 
 
 def router_parameters(net: RouterNet, dim: int, num_experts: int) -> int:

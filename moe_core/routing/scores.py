@@ -1,19 +1,26 @@
 """Router networks: token vectors to logits over experts, in the precision of their weights.
 
-Weights stay float32 whatever the precision of the run (Switch, arXiv 2101.03961, section 2.4).
+Weights stay float32 whatever the precision of the run (Switch, arXiv 2101.03961, section 2.4). The
+products of a trained network can be read in a lower one.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moe_core.routing.router_net import RouterNet
+from moe_core.routing.precision import PRODUCTS
+from moe_core.routing.router_net import RouterNet, RouterPrecision
 
 COSINE_TEMPERATURE = 0.07  # X-MoE, section 4.1
 
 
 class Router(nn.Module):
-    """Calls ``logits`` outside autocast."""
+    """Calls ``logits`` outside autocast. precision: of its products; all else is in float32."""
+
+    precision: RouterPrecision = "fp32"
 
     def forward(self, x_TD: Tensor) -> Tensor:
         with torch.autocast(x_TD.device.type, enabled=False):
@@ -22,6 +29,10 @@ class Router(nn.Module):
     def logits(self, x_TD: Tensor) -> Tensor:
         """logits_TE of a batch of tokens."""
         raise NotImplementedError
+
+    def product(self, x_TD: Tensor, w_ED: Tensor) -> Tensor:
+        """``x w^T`` in the precision of the router."""
+        return PRODUCTS[self.precision](x_TD, w_ED)
 
 
 class LinearRouter(Router):
@@ -32,7 +43,7 @@ class LinearRouter(Router):
         self.weight_ED = nn.Parameter(torch.empty(num_experts, dim))
 
     def logits(self, x_TD: Tensor) -> Tensor:
-        return F.linear(x_TD, self.weight_ED)
+        return self.product(x_TD, self.weight_ED)
 
 
 class MlpRouter(Router):
@@ -44,7 +55,7 @@ class MlpRouter(Router):
         self.weight_ED = nn.Parameter(torch.empty(num_experts, dim))
 
     def logits(self, x_TD: Tensor) -> Tensor:
-        return F.linear(F.gelu(F.linear(x_TD, self.hidden_DD)), self.weight_ED)
+        return self.product(F.gelu(self.product(x_TD, self.hidden_DD)), self.weight_ED)
 
 
 class MlpHadamardRouter(Router):
@@ -57,8 +68,8 @@ class MlpHadamardRouter(Router):
         self.weight_ED = nn.Parameter(torch.empty(num_experts, dim))
 
     def logits(self, x_TD: Tensor) -> Tensor:
-        hidden_TD = F.gelu(F.linear(x_TD, self.gate_DD)) * F.linear(x_TD, self.hidden_DD)
-        return F.linear(hidden_TD, self.weight_ED)
+        hidden_TD = F.gelu(self.product(x_TD, self.gate_DD)) * self.product(x_TD, self.hidden_DD)
+        return self.product(hidden_TD, self.weight_ED)
 
 
 class CosineRouter(Router):
@@ -72,8 +83,8 @@ class CosineRouter(Router):
         self.sharpness_1 = nn.Parameter(torch.ones(1))  # of 1 / tau, relative to its start
 
     def logits(self, x_TD: Tensor) -> Tensor:
-        x_TP = F.normalize(F.linear(x_TD, self.projection_PD), dim=-1)
-        cosine_TE = F.linear(x_TP, F.normalize(self.expert_EP, dim=-1))
+        x_TP = F.normalize(self.product(x_TD, self.projection_PD), dim=-1)
+        cosine_TE = self.product(x_TP, F.normalize(self.expert_EP, dim=-1))
         return cosine_TE * self.sharpness_1 / COSINE_TEMPERATURE
 
 
@@ -86,3 +97,16 @@ def build_router(net: RouterNet, dim: int, num_experts: int) -> Router:
         "cosine": CosineRouter,
     }
     return kinds[net](dim, num_experts)
+
+
+@contextmanager
+def routers_in(precision: RouterPrecision, model: nn.Module) -> Iterator[None]:
+    """Every router network of a model in a precision; its weights stay as they are."""
+    before = [(net, net.precision) for net in model.modules() if isinstance(net, Router)]
+    for net, _ in before:
+        net.precision = precision
+    try:
+        yield
+    finally:
+        for net, own in before:
+            net.precision = own

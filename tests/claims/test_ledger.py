@@ -127,6 +127,19 @@ def test_failed_runs_are_named_whichever_part_decides(tables):
     assert "do not count: 1, softk seed 1" in found.reason
 
 
+def test_a_reason_tells_what_the_verdict_does_not_rest_on(tables):
+    told = [{"measure": "gini", "arms": {"experiment": "unified"}}]
+    asked = claim(1, "softk") | {"told": told}
+    ((silent, _),) = judge_claims(of(asked), tables.evidence, smoke=False)
+    assert "gini" not in silent.reason  # which nobody measured
+    for strategy, share in (("softk", 0.25), ("top1", 0.5)):
+        for row in tables.rows["unified"]:
+            row |= {"gini": share} if row["strategy"] == strategy else {}
+    ((found, _),) = judge_claims(of(asked), tables.evidence, smoke=False)
+    assert found.reason.endswith("; gini (unified) of 2 strategies: 0.25 to 0.5")
+    assert found.verdict == silent.verdict
+
+
 def test_a_reason_begins_with_the_share_of_parts(tables):
     parts = {"kind": "all", "of": [claim(0, s)["rule"] for s in ("softk", "hash")]}
     ((found, _),) = judge_claims(of(claim(1, "softk") | {"rule": parts}), tables.evidence, False)
