@@ -71,20 +71,20 @@ rule perft:
         multiext("results/perft/perft_frontier", ".pdf", ".png"),
 
 
-rule kernel_experiment:
+rule kernels:
     """Stages of routing by implementation, layers by stage, memory by capacity: CSVs and figures."""
     input:
-        rules.kernels.output,
+        rules.router_kernels.output,
         rules.layer_profile.output,
         rules.kernel_times.output,
         rules.layer_stages.output,
         rules.layer_memory.output,
 
 
-rule sharing:
+rule expert_parallel:
     """Experts shared out over processes: CSVs and figure."""
     input:
-        rules.expert_parallel.output,
+        rules.expert_parallel_runs.output,
         rules.scaling.output,
 
 
@@ -114,8 +114,8 @@ rule report_inputs:
         rules.perft.input,
         rules.precision.input,
         rules.analysis.input,
-        rules.kernel_experiment.input,
-        rules.sharing.input,
+        rules.kernels.input,
+        rules.expert_parallel.input,
         rules.claims.input,
         rules.report.input.generated,
         rules.slides.input.generated,

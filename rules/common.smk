@@ -82,7 +82,11 @@ ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # ids of adapters begin with their method
 ADAPTED = f"(?:{'|'.join(LABELS)})-[A-Za-z0-9_.-]+"
 # measured of code and machines, for claims
-FACTS = ["results/kernels/kernel_facts.csv", "results/kernels/layer_facts.csv"]
+FACTS = [
+    "results/kernels/kernel_facts.csv",
+    "results/kernels/layer_facts.csv",
+    "results/expert_parallel/facts.csv",
+]
 # verdicts of an earlier study, to flag those that changed
 STORED_LEDGER = "results/reference/claims/ledger.csv"
 # of a machine that benchmarks/compute.py had to itself

@@ -1,4 +1,4 @@
-rule expert_parallel:
+rule expert_parallel_runs:
     """Train a row with 1, 2 and 4 processes that share out its experts, machine to itself."""
     input:
         meta=f"{TOKENS}/meta.json",
@@ -10,9 +10,9 @@ rule expert_parallel:
         scaling="results/expert_parallel/scaling.csv",
         facts="results/expert_parallel/facts.csv",
     log:
-        "results/logs/expert_parallel.log",
+        "results/logs/expert_parallel_runs.log",
     benchmark:
-        "results/benchmarks/expert_parallel.jsonl"
+        "results/benchmarks/expert_parallel_runs.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: ALL_CORES
@@ -24,11 +24,11 @@ rule expert_parallel:
     params:
         spec=expert_parallel_spec(study),
         seeds=study.scale.seeds[:2],
-        code=script_code("expert_parallel", "softk"),
+        code=script_code("expert_parallel_runs", "softk"),
         tokens=subpath(input.meta, parent=True),
         folder=subpath(output.facts, parent=True),
     shell:
-        "{resources.on_devices}python -m workflow_scripts.expert_parallel --spec {params.spec:q} "
+        "{resources.on_devices}python -m workflow_scripts.expert_parallel_runs --spec {params.spec:q} "
         "--seeds {params.seeds:q} --tokens {params.tokens:q} --folder {params.folder:q} "
         "2>&1 | tee {log:q}"
 
@@ -36,9 +36,9 @@ rule expert_parallel:
 use rule frontier as scaling with:
     """Shared-out experts: losses, bytes sent, and efficiency by a model."""
     input:
-        rules.expert_parallel.output.losses,
-        rules.expert_parallel.output.communication,
-        rules.expert_parallel.output.scaling,
+        rules.expert_parallel_runs.output.losses,
+        rules.expert_parallel_runs.output.communication,
+        rules.expert_parallel_runs.output.scaling,
     output:
         pdf="results/expert_parallel/scaling.pdf",
         png=report(

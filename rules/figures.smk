@@ -510,7 +510,7 @@ use rule expert_load as vocabulary with:
 use rule frontier as kernel_times with:
     """Stages of routing as a share of the rate of a copy."""
     input:
-        "results/kernels/kernels.csv",
+        "results/kernels/router_kernels.csv",
     output:
         pdf="results/kernels/kernel_times.pdf",
         png=report(

@@ -1,17 +1,17 @@
-rule kernels:
+rule router_kernels:
     """Time the stages of routing in torch, compiled torch and Triton, with the machine to itself."""
     output:
         csv=report(
-            "results/kernels/kernels.csv",
+            "results/kernels/router_kernels.csv",
             category="kernels",
             labels={"table": "stages of routing"},
-            caption="../report/captions/kernels.rst",
+            caption="../report/captions/router_kernels.rst",
         ),
         facts="results/kernels/kernel_facts.csv",
     log:
-        "results/logs/kernels.log",
+        "results/logs/router_kernels.log",
     benchmark:
-        "results/benchmarks/kernels.jsonl"
+        "results/benchmarks/router_kernels.jsonl"
     conda:
         "../envs/bench.yaml"
     threads: ALL_CORES
@@ -22,9 +22,9 @@ rule kernels:
         on_devices=ON_WHOLE_DEVICE,
     params:
         spec=kernels_spec(study),
-        code=script_code("kernels"),
+        code=script_code("router_kernels"),
     shell:
-        "{resources.on_devices}python -m workflow_scripts.kernels --spec {params.spec:q} "
+        "{resources.on_devices}python -m workflow_scripts.router_kernels --spec {params.spec:q} "
         "--threads {threads} --out {output.csv:q} --facts {output.facts:q} 2>&1 | tee {log:q}"
 
 

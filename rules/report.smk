@@ -16,6 +16,7 @@ rule numbers:
         analysis="results/analysis/summary.csv",
         kernel_facts="results/kernels/kernel_facts.csv",
         layer_facts="results/kernels/layer_facts.csv",
+        expert_parallel_facts="results/expert_parallel/facts.csv",
     output:
         json="results/report/numbers.json",
     log:
@@ -40,6 +41,7 @@ rule numbers:
         "--audits {input.audits:q} --choice {input.choice:q} --adapters {input.adapters:q} "
         "--costs_of_adapters {input.costs_of_adapters:q} --analysis {input.analysis:q} "
         "--kernel_facts {input.kernel_facts:q} --layer_facts {input.layer_facts:q} "
+        "--expert_parallel_facts {input.expert_parallel_facts:q} "
         "--out {output.json:q} 2>&1 | tee {log:q}"
 
 
@@ -169,7 +171,7 @@ use rule ledger_table as adapter_cost_table with:
 use rule ledger_table as kernels_table with:
     """Typeset the times of the stages of routing."""
     input:
-        "results/kernels/kernels.csv",
+        "results/kernels/router_kernels.csv",
     output:
         tex="results/report/kernels_table.tex",
     log:

@@ -332,9 +332,9 @@ def test_planning_loads_nothing_heavy(heavy: str) -> None:
 
 
 def test_scripts_load_no_torch_but_to_compute() -> None:
-    computing = {"adapt", "audit", "expert_parallel", "export", "kernels", "layer_profile"}
-    computing |= {"microbench", "ngram", "router_logits", "routing"}
-    computing |= {"strategy_panels", "throughput", "token_dropping", "train"}
+    computing = {"adapt", "audit", "expert_parallel_runs", "export", "layer_profile", "microbench"}
+    computing |= {"ngram", "precision_speed", "router_kernels", "router_logits", "router_precision"}
+    computing |= {"routing", "strategy_panels", "throughput", "token_dropping", "train"}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py")}
     assert computing <= scripts
     parts = {"training_job", "expert_parallel_work"}  # of such commands

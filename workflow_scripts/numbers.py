@@ -18,7 +18,7 @@ from moe_core.numbers.unified import failed_numbers, unified_numbers
 from moe_core.provenance import file_sha256, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
-FACTS = ("kernel_facts", "layer_facts")
+FACTS = ("kernel_facts", "layer_facts", "expert_parallel_facts")
 SOURCES = (
     "aggregate",
     "summary",

@@ -49,6 +49,8 @@ def typeset(value: str | float | int | None, unit: str) -> str:
             return signed(f"{100 * number:.2f}") + r"\,\%"
         case "setting":
             return _setting(number)
+        case "error":
+            return _setting(float(f"{number:.1e}"))
     raise ValueError(f"no way to typeset the unit {unit!r}")
 
 

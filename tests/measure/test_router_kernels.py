@@ -18,8 +18,8 @@ from moe_core.measure.router_kernels import (
 )
 from moe_core.measure.stages import STAGES
 from moe_core.routing.capacity import limit_capacity
-from workflow_scripts.kernels import facts, log_total_RS
 from workflow_scripts.layer_profile import facts as layer_facts
+from workflow_scripts.router_kernels import facts, log_total_RS
 
 SHAPE = Shape(96, 6, 2, 16, torch.float32, capacity_factor=0.9)
 INPUTS = random_inputs(SHAPE, "cpu")

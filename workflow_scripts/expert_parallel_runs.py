@@ -14,6 +14,7 @@ import torch
 
 from moe_core.corpus.batches import open_corpus
 from moe_core.dispatch.expert_parallel import LEGS
+from moe_core.measure.facts import exact, fact_table, missing
 from moe_core.measure.scaling import Shape, StepModel, fitted
 from moe_core.provenance import write_atomic
 from moe_core.runs import RunSpec
@@ -198,7 +199,7 @@ def facts(tables: dict[str, pd.DataFrame], spec: RunSpec, sick: str) -> pd.DataF
     why = sick or ("" if len(several) else "one device here")
     no_gpus = why if spec.device == "cuda" else "no GPUs here"
     values = [
-        ("loss_difference", several.difference.abs().max(), "nats", len(several), why),
+        ("loss_difference", several.difference.abs().max(), "error", len(several), why),
         ("bytes_off_formula", away.sum(), "count", len(sent), why),
         ("error_of_model", error.max(), "ratio", len(error), why),
         (
@@ -209,15 +210,11 @@ def facts(tables: dict[str, pd.DataFrame], spec: RunSpec, sick: str) -> pd.DataF
             no_gpus,
         ),
     ]
-    return pd.DataFrame(
+    return fact_table(
         [
-            {
-                "fact": f"expert_parallel_{name}",
-                **dict.fromkeys(("value", "low", "high"), None if why else value),
-                "unit": unit,
-                "n": n,
-                "not_measured": why,
-            }
+            missing(f"expert_parallel_{name}", unit, why)
+            if why
+            else exact(f"expert_parallel_{name}", value, unit, n)
             for name, value, unit, n, why in values
         ]
     )
