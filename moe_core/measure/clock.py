@@ -2,9 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import torch
+
+Name = TypeVar("Name", bound=Hashable)
 
 SAMPLE_S = 2e-3  # a sample lasts this long or one call, so that a clock's grain does not count
 
@@ -16,8 +19,8 @@ def synchronise(device: str) -> None:
 
 
 def seconds_in_turn(
-    functions: Mapping[str, Callable[[], object]], repeats: int, device: str
-) -> dict[str, list[float]]:
+    functions: Mapping[Name, Callable[[], object]], repeats: int, device: str
+) -> dict[Name, list[float]]:
     """Seconds a call of each function, ``repeats`` samples.
 
     Samples go round all functions in turn, so that a slow minute of the machine touches them alike;
@@ -28,7 +31,7 @@ def seconds_in_turn(
         function()
         one = _seconds(function, 1, device)
         calls[name] = max(1, math.ceil(SAMPLE_S / max(one, 1e-9)))
-    samples: dict[str, list[float]] = {name: [] for name in functions}
+    samples: dict[Name, list[float]] = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
             samples[name].append(_seconds(function, calls[name], device))

@@ -4,9 +4,8 @@ Weights are rounded once, before; tokens come in float32, and rounding them is p
 """
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
@@ -15,37 +14,23 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from moe_core.measure.clock import seconds_in_turn, synchronise
 from moe_core.random_streams import stream
 from moe_core.routing.precision import PRODUCTS, int_product, quantised, scaled_product
 from moe_core.routing.router_net import ROUTER_PRECISIONS, RouterPrecision
 
-SAMPLE_S = 2e-3  # short calls are timed many at once
 TOLD = 0.05  # share of a call from which an operation is named
 TYPES: dict[RouterPrecision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-@dataclass
+@dataclass(frozen=True)
 class TimedCall:
-    """One path on one shape, and the seconds of a call in each round.
-
-    exact: whether integers came out right; None of floats.
-    """
+    """One path on one shape. exact: whether integers came out right; None of floats."""
 
     precision: RouterPrecision
     shape: tuple[int, int, int]
     call: Callable[[], Tensor]
     exact: bool | None
-    calls: int = 1
-    seconds: list[float] = field(default_factory=list)
-
-    def sample(self, device: str) -> float:
-        """Seconds of a call, mean over those of one sample."""
-        synchronise(device)
-        start = time.perf_counter()
-        for _ in range(self.calls):
-            self.call()
-        synchronise(device)
-        return (time.perf_counter() - start) / self.calls
 
 
 def kernel_product(x_TD: Tensor, w_ED: Tensor) -> Tensor:
@@ -95,20 +80,23 @@ def time_precisions(
         x_TD = torch.randn(rows, dim, generator=stream(0, "tokens", *shape)).to(device)
         w_ED = torch.randn(experts, dim, generator=stream(0, "weights", *shape)).to(device)
         for precision in ROUTER_PRECISIONS:
-            one = prepared(precision, x_TD, w_ED)
-            one.sample(device)  # of a first call nothing is learned
-            one.calls = max(1, round(SAMPLE_S / one.sample(device)))
-            timed.append(one)
-    for _ in range(repeats):
-        for one in timed:
-            one.seconds.append(one.sample(device))
-    exact = {one.shape: statistics.median(one.seconds) for one in timed if one.precision == "fp32"}
+            timed.append(prepared(precision, x_TD, w_ED))
+    calls = {(one.precision, one.shape): one.call for one in timed}
+    samples = seconds_in_turn(calls, repeats, device)
     ran = {one.precision: operations(one.call, device) for one in timed[-len(ROUTER_PRECISIONS) :]}
-    return [_row(one, exact[one.shape], ran[one.precision]) for one in timed]
+    return [
+        _row(
+            one,
+            samples[one.precision, one.shape],
+            statistics.median(samples["fp32", one.shape]),
+            ran[one.precision],
+        )
+        for one in timed
+    ]
 
 
-def _row(one: TimedCall, exact: float, ran: str) -> dict[str, object]:
-    low, median, high = statistics.quantiles(one.seconds, n=4, method="inclusive")
+def _row(one: TimedCall, seconds: list[float], exact: float, ran: str) -> dict[str, object]:
+    low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
     return {
         "router_precision": one.precision,
         **dict(zip(("tokens", "dim", "num_experts"), one.shape, strict=True)),
@@ -116,8 +104,7 @@ def _row(one: TimedCall, exact: float, ran: str) -> dict[str, object]:
         "ms_lower_quartile": low * 1e3,
         "ms_upper_quartile": high * 1e3,
         "ratio": median / exact,
-        "samples": len(one.seconds),
-        "calls_a_sample": one.calls,
+        "samples": len(seconds),
         "exact": one.exact,
         "operations": ran,
     }
@@ -134,9 +121,3 @@ def operations(call: Callable[[], Tensor], device: str) -> str:
     total = sum(spent.values())
     longest_first = sorted(spent, key=spent.__getitem__, reverse=True)
     return ", ".join(name for name in longest_first if spent[name] >= TOLD * total)
-
-
-def synchronise(device: str) -> None:
-    """Wait for queued GPU work."""
-    if device == "cuda":
-        torch.cuda.synchronize()
