@@ -24,7 +24,7 @@ TILES = [
 
 
 @triton.jit
-def _tokens(first, num_tokens, BLOCK_T: tl.constexpr):  # type: ignore[no-untyped-def]
+def _tokens(first, num_tokens, BLOCK_T: tl.constexpr):
     """Tokens of the program, which exist, the first assignment of each and how many it has."""
     token_T = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)
     inside_T = token_T < num_tokens
@@ -35,7 +35,7 @@ def _tokens(first, num_tokens, BLOCK_T: tl.constexpr):  # type: ignore[no-untype
 
 @tuned(TILES, key=["dim", "WEIGHTED"])
 @triton.jit
-def _spread(  # type: ignore[no-untyped-def]
+def _spread(
     source,
     rows,
     first,
@@ -71,7 +71,7 @@ def _spread(  # type: ignore[no-untyped-def]
 
 @tuned(TILES, key=["dim", "WEIGHTED"])
 @triton.jit
-def _collect(  # type: ignore[no-untyped-def]
+def _collect(
     rows,
     sums,
     first,

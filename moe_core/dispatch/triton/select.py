@@ -19,34 +19,41 @@ Gate = Literal["chosen", "all", "sigmoid"]
 FEWEST_TOKENS = 16  # of a tile; the buffers of partial sums have a row for each such tile
 TILES = [
     ({"BLOCK_T": tokens}, warps)
-    for tokens, warps in ((FEWEST_TOKENS, 4), (FEWEST_TOKENS, 8), (32, 4), (64, 4), (64, 8))
+    for tokens, warps in (
+        (FEWEST_TOKENS, 8),
+        (FEWEST_TOKENS, 2),
+        (FEWEST_TOKENS, 4),
+        (32, 4),
+        (64, 4),
+    )
 ]
+CLASS = ["BLOCK_E", "TOP_K", "GATE", "TERMS"]
 LOWEST = tl.constexpr(-(2**63))  # below the key of every number
 LOW_BITS = tl.constexpr(2**31 - 1)
 
 
 @triton.jit
-def _ordered(x):  # type: ignore[no-untyped-def]
+def _ordered(x):
     """int32 that grow with x; zeros of both signs are one, a NaN is the largest."""
     bits = tl.where(x == 0, 0.0, x).to(tl.int32, bitcast=True)
     return tl.where(x != x, LOW_BITS, tl.where(bits < 0, bits ^ LOW_BITS, bits))
 
 
 @triton.jit
-def _largest(x_TE):  # type: ignore[no-untyped-def]
+def _largest(x_TE):
     """Of each row, a NaN where there is one: ``tl.max`` may pass over it."""
     key_T = tl.max(_ordered(x_TE), 1)
     return tl.where(key_T < 0, key_T ^ LOW_BITS, key_T).to(tl.float32, bitcast=True)
 
 
 @triton.jit
-def _sigmoid(z):  # type: ignore[no-untyped-def]
+def _sigmoid(z):
     small = tl.exp(-tl.abs(z))  # never overflows
     return tl.div_rn(tl.where(z >= 0, 1.0, small), 1 + small)
 
 
 @triton.jit
-def _tile(logits, scope, num_experts, BLOCK_T: tl.constexpr, BLOCK_E: tl.constexpr):  # type: ignore[no-untyped-def]
+def _tile(logits, scope, num_experts, BLOCK_T: tl.constexpr, BLOCK_E: tl.constexpr):
     """The program's group and tile in it; its tokens, which of them exist, and their logits.
 
     Tiles do not cross groups. Zeros where no token is, -inf where no expert is.
@@ -64,9 +71,9 @@ def _tile(logits, scope, num_experts, BLOCK_T: tl.constexpr, BLOCK_E: tl.constex
     return group, tile, token_T, inside_T, at_TE, real_TE, z_TE
 
 
-@tuned(TILES, key=["BLOCK_E", "TOP_K", "GATE", "TERMS"], zeroed=("prob_sums", "loads"))
+@tuned(TILES, key=CLASS, tile=("BLOCK_T", "BLOCK_E"), zeroed=("prob_sums", "loads"))
 @triton.jit
-def _forward(  # type: ignore[no-untyped-def]
+def _forward(
     logits,
     bias,
     expert,
@@ -90,14 +97,13 @@ def _forward(  # type: ignore[no-untyped-def]
     )
     expert_E = tl.arange(0, BLOCK_E)
     top_T = _largest(z_TE)
-    sum_T = tl.sum(tl.exp(z_TE - top_T[:, None]), 1)
+    power_TE = tl.exp(z_TE - top_T[:, None])
+    sum_T = tl.sum(power_TE, 1)
+    prob_TE = tl.div_rn(power_TE, sum_T[:, None])
 
     wanted_TE = z_TE
     if BIASED:
-        if GATE == "sigmoid":
-            score_TE = _sigmoid(z_TE)
-        else:
-            score_TE = tl.div_rn(tl.exp(z_TE - top_T[:, None]), sum_T[:, None])
+        score_TE = _sigmoid(z_TE) if GATE == "sigmoid" else prob_TE
         bias_E = tl.load(bias + expert_E, mask=expert_E < num_experts, other=0.0)
         wanted_TE = score_TE + bias_E[None, :]
     # one number that falls with the expert where wanted_TE is equal
@@ -131,7 +137,6 @@ def _forward(  # type: ignore[no-untyped-def]
     tl.store(weight + at_TK, weight_TK, mask=real_TK)
 
     if TERMS:
-        prob_TE = tl.div_rn(tl.exp(z_TE - top_T[:, None]), sum_T[:, None])
         at_E = (group.to(tl.int64) * tiles_of_group + tile) * num_experts + expert_E
         prob_E = tl.sum(tl.where(real_TE, prob_TE, 0.0), 0)
         tl.store(prob_sums + at_E, prob_E, mask=expert_E < num_experts)
@@ -142,9 +147,9 @@ def _forward(  # type: ignore[no-untyped-def]
         tl.store(logsumexp + token_T, logsumexp_T, mask=inside_T)
 
 
-@tuned(TILES, key=["BLOCK_E", "TOP_K", "GATE", "TERMS"])
+@tuned(TILES, key=CLASS, tile=("BLOCK_T", "BLOCK_E"))
 @triton.jit
-def _backward(  # type: ignore[no-untyped-def]
+def _backward(
     logits,
     expert,
     weight,
@@ -215,12 +220,11 @@ class _Select(torch.autograd.Function):
         tokens, num_experts = logits_TE.shape
         of, groups = (scope, tokens // scope) if scope else (tokens, 1)
         tiles = triton.cdiv(of, FEWEST_TOKENS) if scope else 0
-        fp32 = {"dtype": torch.float32, "device": logits_TE.device}
         expert_TK = logits_TE.new_empty((tokens, top_k), dtype=torch.int64)
-        weight_TK = torch.empty((tokens, top_k), **fp32)
-        prob_GNE = torch.zeros((groups, tiles, num_experts), **fp32)
+        weight_TK = logits_TE.new_empty((tokens, top_k), dtype=torch.float32)
+        prob_GNE = logits_TE.new_zeros((groups, tiles, num_experts), dtype=torch.float32)
         load_GNE = torch.zeros_like(prob_GNE, dtype=torch.int32)
-        logsumexp_T = torch.empty(tokens if scope else 0, **fp32)
+        logsumexp_T = logits_TE.new_empty(tokens if scope else 0, dtype=torch.float32)
         sizes = {
             "TOP_K": top_k,
             "GATE": gate,

@@ -12,6 +12,8 @@ import triton.language as tl
 from torch import Tensor
 
 from moe_core.dispatch.triton.tuning import tuned
+from moe_core.routing.capacity import limit_capacity as limit_by_torch
+from moe_core.routing.drop_policy import DropPolicy
 from moe_core.routing.routing import Routing
 
 BLOCK_A = 64  # assignments of a tile: both kernels and the buffer between them share it
@@ -19,7 +21,7 @@ WARPS: list[tuple[dict[str, int], int]] = [({}, warps) for warps in (4, 2, 8)]
 
 
 @triton.jit
-def _tile(expert, counted, start, tiles, COUNTED: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+def _tile(expert, counted, start, tiles, COUNTED: tl.constexpr, BLOCK: tl.constexpr):
     """Assignments of the program's tile, their experts, which count; equal ones before and after.
 
     Tiles do not cross groups.
@@ -41,12 +43,10 @@ def _tile(expert, counted, start, tiles, COUNTED: tl.constexpr, BLOCK: tl.conste
 
 @tuned(WARPS, key=["COUNTED"])
 @triton.jit
-def _count(  # type: ignore[no-untyped-def]
+def _count(
     expert, counted, start, counts, tiles, num_experts, COUNTED: tl.constexpr, BLOCK: tl.constexpr
 ):
-    _, _, expert_A, used_A, before_A, after_A = _tile(
-        expert, counted, start, tiles, COUNTED, BLOCK
-    )
+    _, _, expert_A, used_A, before_A, after_A = _tile(expert, counted, start, tiles, COUNTED, BLOCK)
     # the last of its expert in the tile knows how many there are
     at_A = tl.program_id(0).to(tl.int64) * num_experts + expert_A
     tl.store(counts + at_A, before_A + 1, mask=used_A & (after_A == 0))
@@ -54,7 +54,7 @@ def _count(  # type: ignore[no-untyped-def]
 
 @tuned(WARPS, key=["COUNTED"])
 @triton.jit
-def _place(  # type: ignore[no-untyped-def]
+def _place(
     expert,
     counted,
     start,
@@ -132,11 +132,19 @@ def begins(routing: Routing, tokens: int) -> Tensor:
     return torch.searchsorted(routing.token_A, edges)
 
 
-def limit_capacity(routing: Routing, capacity: int, group_size: int) -> Routing:
-    """As ``capacity.limit_capacity`` of policy ``position``, and ``by_expert_A`` with it.
+def limit_capacity(
+    routing: Routing,
+    capacity: int,
+    group_size: int,
+    policy: DropPolicy = "position",
+    generator: torch.Generator | None = None,
+) -> Routing:
+    """As ``capacity.limit_capacity``, which policies other than ``position`` are left to.
 
     Where tokens differ in their assignments the host waits for the fullest group's number.
     """
+    if policy != "position":
+        return limit_by_torch(routing, capacity, group_size, policy, generator)
     groups = routing.num_tokens // group_size
     start_G = begins(routing, group_size)
     if routing.per_token is not None:
