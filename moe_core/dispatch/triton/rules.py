@@ -4,7 +4,8 @@ from functools import partial
 
 from torch import Tensor
 
-from moe_core.dispatch.triton.select import Gate, select
+from moe_core.dispatch.triton.select import select
+from moe_core.dispatch.triton.selection import Gate
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.strategy import RouteContext, Rule
 

@@ -5,16 +5,15 @@ other row: a NaN, or an infinity that makes one, ends in the weights of its own 
 larger than every number, as in ``torch.topk``; equal scores go to the lowest expert.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from moe_core.dispatch.triton.selection import Gate, Selection
 from moe_core.dispatch.triton.tuning import tuned
-
-Gate = Literal["chosen", "all", "sigmoid"]
 
 FEWEST_TOKENS = 16  # of a tile; the buffers of partial sums have a row for each such tile
 TILES = [
@@ -278,36 +277,12 @@ class _Select(torch.autograd.Function):
         return d_logits_TE, None, None, None, None
 
 
-class Selection(NamedTuple):
-    """What one pass over the logits says.
-
-    expert_TK: int64, best first; weight_TK: fp32. For groups of ``scope`` consecutive tokens
-    prob_GE: mean softmax probability; load_GE: assignments, int64. logsumexp_T: of each row.
-    """
-
-    expert_TK: Tensor
-    weight_TK: Tensor
-    prob_GE: Tensor
-    load_GE: Tensor
-    logsumexp_T: Tensor
-
-    def switch_loss(self) -> Tensor:
-        """As ``balance.switch_loss`` of the same scope."""
-        share_GE = self.load_GE / self.load_GE.sum(-1, keepdim=True).clamp(min=1)
-        return self.load_GE.shape[1] * (share_GE * self.prob_GE).sum(-1).mean()
-
-    def z_loss(self) -> Tensor:
-        """As ``balance.z_loss``."""
-        return self.logsumexp_T.square().mean()
-
-
 def select(
     logits_TE: Tensor, gate: Gate, top_k: int, bias_E: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """expert_TK, int64, best first, and weight_TK, fp32, with a gradient to the logits.
 
-    gate ``chosen``: softmax over the K chosen. ``all``: softmax over all experts. ``sigmoid``: of
-    each logit. The choice is by logit; with a bias by softmax + bias, or sigmoid + bias.
+    The choice is by logit; with a bias by softmax + bias, or for gate ``sigmoid`` sigmoid + bias.
     """
     expert_TK, weight_TK, *_ = _Select.apply(logits_TE, bias_E, gate, top_k, 0)
     return expert_TK, weight_TK
