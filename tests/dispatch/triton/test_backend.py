@@ -1,7 +1,9 @@
 """The backend against the reference: outputs and all gradients, whatever the routing."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moe_core.dispatch.kinds import ExpertKind
+from moe_core.dispatch.triton import backend
 from moe_core.dispatch.weights import ExpertWeights
+from moe_core.model.transformer import routed_experts
 from moe_core.routing.routing import Routing, from_mask, from_token_choice
+from tests.conftest import moe_of
 from tests.dispatch.conftest import assert_equal_to_reference, routings, tokens, weights_of
 from tests.dispatch.triton.conftest import DEVICE
 
@@ -53,3 +58,22 @@ def test_the_cases_of_the_edges() -> None:
     cases["none kept"] = cases["all to one"].with_kept(torch.zeros(9, dtype=torch.bool))
     for routing, (dtype, tolerance) in itertools.product(cases.values(), PRECISIONS):
         assert_equal(routing, "gelu", dtype, tolerance)
+
+
+def test_a_layer_chooses_and_limits_by_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``test_every_strategy_through_every_backend`` cannot see: they equal torch."""
+    called = []
+
+    def heard(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given: called.append(name) or function(*given)
+
+    monkeypatch.setitem(backend.RULES, "softk", heard("rule", backend.RULES["softk"]))
+    monkeypatch.setattr(backend, "limit_capacity", heard("slots", backend.limit_capacity))
+    monkeypatch.setattr(backend, "multiply", heard("rows", backend.multiply))
+    layer = routed_experts(moe_of("softk"), 8, 8, "swiglu", torch.arange(20)).to(DEVICE)
+    id_T = torch.zeros(12, dtype=torch.int64, device=DEVICE)
+    layer(torch.ones(12, 8, device=DEVICE), id_T, id_T, 12)
+    assert called == []
+    layer.backend = "triton"
+    layer(torch.ones(12, 8, device=DEVICE), id_T, id_T, 12)
+    assert called == ["rule", "slots", "rows"]
