@@ -4,8 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import Phase, settings
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def examples(number: int) -> settings:
+    """So many, and none made smaller when one fails: the interpreter would take minutes."""
+    return settings(max_examples=number, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moe_core.dispatch.kinds import ExpertKind
@@ -17,7 +17,7 @@ from moe_core.model.transformer import routed_experts
 from moe_core.routing.routing import Routing, from_mask, from_token_choice
 from tests.conftest import moe_of
 from tests.dispatch.conftest import assert_equal_to_reference, routings, tokens, weights_of
-from tests.dispatch.triton.conftest import DEVICE
+from tests.dispatch.triton.conftest import DEVICE, examples
 
 pytestmark = pytest.mark.usefixtures("unwritten_memory_is_nan")
 PRECISIONS = [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)]
@@ -36,7 +36,7 @@ def assert_equal(routing: Routing, kind: ExpertKind, dtype: torch.dtype, toleran
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data())
 def test_the_backend_equals_the_reference(
     dtype: torch.dtype, tolerance: float, data: st.DataObject

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -20,7 +20,7 @@ from moe_core.routing import registry
 from moe_core.routing.balance import switch_loss, z_loss
 from moe_core.routing.routing import from_token_choice
 from moe_core.routing.strategy import RouteContext
-from tests.dispatch.triton.conftest import DEVICE
+from tests.dispatch.triton.conftest import DEVICE, examples
 
 ULP = 2.0**-23
 SMALLEST = 2.0**-126  # below it fp32 loses digits
@@ -96,7 +96,7 @@ def allowed_error(case: Case, weight_TK: Tensor, expert_TK: Tensor) -> Tensor:
     return (4 + 2 * distance_TK) * ULP * weight_TK.clamp(min=SMALLEST)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(case=cases(("normal", "wide", "ties", "popular", "broken"), biased=False))
 def test_the_choice_is_that_of_a_stable_sort(case: Case) -> None:
     """Ties to the lowest expert, NaN first; no bound of rounding, whatever the logits are in."""
@@ -114,7 +114,7 @@ def test_the_choice_is_that_of_a_stable_sort(case: Case) -> None:
     )
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(case=cases(("normal", "popular"), biased=True))
 def test_a_bias_moves_the_choice_alone(case: Case) -> None:
     """The K largest score + bias in float64, but for those that fp32 cannot tell apart."""
@@ -138,7 +138,7 @@ def test_equal_biased_scores_go_to_the_lowest_expert() -> None:
     assert expert_TK.tolist() == [[2, 0, 1]]
 
 
-@settings(max_examples=40)
+@examples(30)
 @given(case=cases(("normal", "popular"), biased=False), biased=st.booleans(), data=st.data())
 def test_losses_and_gradients_are_those_of_float64(
     case: Case, biased: bool, data: st.DataObject
@@ -181,7 +181,7 @@ def test_losses_and_gradients_are_those_of_float64(
         )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(case=cases(("broken",), biased=False))
 def test_a_broken_row_reaches_no_other(case: Case) -> None:
     logits_TE = case.logits_TE.requires_grad_()

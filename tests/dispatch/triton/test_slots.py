@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moe_core.dispatch.reference import kept_by_expert
@@ -10,7 +10,7 @@ from moe_core.dispatch.triton.move import lay_out
 from moe_core.dispatch.triton.slots import BLOCK_A, limit_capacity
 from moe_core.routing.capacity import limit_capacity as limit_by_torch
 from moe_core.routing.routing import Routing, from_mask, from_token_choice
-from tests.dispatch.triton.conftest import DEVICE
+from tests.dispatch.triton.conftest import DEVICE, examples
 
 
 @st.composite
@@ -36,7 +36,7 @@ def grouped_routings(draw: st.DrawFn) -> tuple[Routing, int]:
     return routing, size
 
 
-@settings(max_examples=60)
+@examples(40)
 @given(drawn=grouped_routings(), capacity=st.sampled_from([0, 1, 3, 10**6]))
 def test_slots_are_those_of_the_sorted_queues(drawn: tuple[Routing, int], capacity: int) -> None:
     routing, size = drawn
@@ -49,7 +49,7 @@ def test_slots_are_those_of_the_sorted_queues(drawn: tuple[Routing, int], capaci
     assert torch.equal(ours.by_expert_A, theirs.by_expert_A)
 
 
-@settings(max_examples=40)
+@examples(30)
 @given(drawn=grouped_routings(), capacity=st.sampled_from([0, 1, 3, 10**6]))
 def test_rows_are_those_of_the_kept_sorted_by_expert(
     drawn: tuple[Routing, int], capacity: int
