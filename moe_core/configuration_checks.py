@@ -239,13 +239,17 @@ def _check_dispatch(config: StudyConfig) -> None:
         raise StudyError(
             f"{key}.training.dispatch", "'segments' runs on a CPU alone", "use auto or grouped"
         )
+    if backend == "triton" and config.device == "cpu":
+        raise StudyError(
+            f"{key}.training.dispatch", "'triton' runs on a GPU alone", "use auto, or device: cuda"
+        )
     least = GROUPED_ROW_BYTES // (4 if scale.training.precision == "fp32" else 2)
     for name in ("dim", "expert_hidden"):
         width = getattr(scale.model, name)
-        if backend == "grouped" and width % least:
+        if backend in ("grouped", "triton") and width % least:
             raise StudyError(
                 f"{key}.model.{name}",
-                f"{width} is no multiple of {least}, which dispatch 'grouped' asks for",
+                f"{width} is no multiple of {least}, which dispatch {backend!r} asks for",
                 f"change it, or set {key}.training.dispatch: auto",
             )
 

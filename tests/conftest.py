@@ -12,6 +12,8 @@ from moe_core.model.config import MoEConfig
 from moe_core.routing import registry
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():  # before anything imports triton, as torch's compiler does
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # strategies that declare no failed audit: what holds of routing at large holds of these
 HONEST = [name for name in registry.names() if not registry.declaration(name)["fails"]]

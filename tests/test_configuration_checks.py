@@ -370,6 +370,14 @@ def edited(*edits: Edit) -> dict[str, Any]:
     return config
 
 
+def test_kernels_are_for_a_gpu() -> None:
+    config = edited(put("device", "cpu"), put(f"{TRAINING}.dispatch", "triton"))
+    with pytest.raises(StudyError, match=f"^{TRAINING}.dispatch: 'triton' runs on a GPU alone"):
+        load_study(config)
+    put("device", "cuda")(config)
+    load_study(config)
+
+
 def test_segments_are_for_a_cpu() -> None:
     config = edited(put("device", "cuda"), put(f"{TRAINING}.dispatch", "segments"))
     with pytest.raises(StudyError, match=f"^{TRAINING}.dispatch: 'segments' runs on a CPU alone"):
@@ -380,9 +388,13 @@ def test_segments_are_for_a_cpu() -> None:
     ("width", "precision", "legal"),
     [(98, "fp32", False), (100, "fp32", True), (100, "bf16", False)],
 )
-def test_grouped_products_ask_for_aligned_widths(width: int, precision: str, legal: bool) -> None:
+@pytest.mark.parametrize("backend", ["grouped", "triton"])
+def test_grouped_products_ask_for_aligned_widths(
+    width: int, precision: str, legal: bool, backend: str
+) -> None:
     config = edited(
-        put(f"{TRAINING}.dispatch", "grouped"),
+        put("device", "cuda"),
+        put(f"{TRAINING}.dispatch", backend),
         put(f"{TRAINING}.precision", precision),
         put(f"scales.{SCALE}.model.expert_hidden", width),
     )

@@ -9,14 +9,21 @@ from moe_core.dispatch.kinds import Backend
 from moe_core.dispatch.padded import padded
 from moe_core.dispatch.reference import expert, reference
 from moe_core.dispatch.segments import all_rows, segments
+from moe_core.dispatch.triton.entry import kernels
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
+
+
+def _triton(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
+    return kernels(x_TD.device).multiply(x_TD, routing, weights)
+
 
 BACKENDS = {
     "reference": reference,
     "padded": padded,
     "grouped": grouped,
     "segments": segments,
+    "triton": _triton,
 }
 
 
@@ -26,8 +33,9 @@ def dispatch(
     """``y = W @ experts(x)`` over the kept entries of the routing matrix W.
 
     reference: a readable loop. padded: batched products of equal size, static shapes. grouped:
-    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. auto: the fastest of
-    them by measurement. All are equal but for rounding. Under autocast, in its precision.
+    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. triton: GPU alone,
+    rows moved by kernels. auto: the fastest of the others by measurement. All are equal but for
+    rounding. Under autocast, in its precision.
     """
     x_TD, weights = in_autocast(x_TD, weights)
     if backend == "auto":

@@ -15,26 +15,30 @@ from moe_core.errors import StudyError
 from moe_core.routing.routing import Routing
 
 
-def takes(x_TD: Tensor, weights: ExpertWeights) -> bool:
+def takes(x_AD: Tensor, weights: ExpertWeights) -> bool:
     """Whether ``grouped_mm`` takes rows of these widths."""
-    widths = (x_TD.shape[1], weights.out_EDF.shape[2])
-    return not any(width * x_TD.element_size() % GROUPED_ROW_BYTES for width in widths)
+    widths = (x_AD.shape[1], weights.out_EDF.shape[2])
+    return not any(width * x_AD.element_size() % GROUPED_ROW_BYTES for width in widths)
 
 
 def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
     """``y = W @ experts(x)`` over the kept entries of W."""
-    if not takes(x_TD, weights):
+    x_AD, row_A, end_E = sorted_rows(x_TD, routing)
+    return combine_rows(products(x_AD, end_E, weights), row_A, routing)
+
+
+def products(x_AD: Tensor, end_E: Tensor, weights: ExpertWeights) -> Tensor:
+    """The experts on their rows, which end at end_E. Raises StudyError for widths not taken."""
+    if not takes(x_AD, weights):
         raise StudyError(
             "dispatch",
             f"grouped_mm asks for rows of a multiple of {GROUPED_ROW_BYTES} bytes, "
-            f"not for widths {x_TD.shape[1]} and {weights.out_EDF.shape[2]}",
+            f"not for widths {x_AD.shape[1]} and {weights.out_EDF.shape[2]}",
             "change model.dim and model.expert_hidden, or let auto choose",
         )
-    x_AD, row_A, end_E = sorted_rows(x_TD, routing)
     pre_AH = F.grouped_mm(x_AD, weights.in_EHD.transpose(1, 2), offs=end_E)
     act_AF = activate(pre_AH, weights.activation)
-    y_AD = F.grouped_mm(act_AF, weights.out_EDF.transpose(1, 2), offs=end_E)
-    return combine_rows(y_AD, row_A, routing)
+    return F.grouped_mm(act_AF, weights.out_EDF.transpose(1, 2), offs=end_E)
 
 
 def sorted_rows(x_TD: Tensor, routing: Routing) -> tuple[Tensor, Tensor, Tensor]:

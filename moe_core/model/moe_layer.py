@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from moe_core.dispatch.dispatch import dispatch
 from moe_core.dispatch.expert_parallel import InFlight, Placement
 from moe_core.dispatch.kinds import Backend
+from moe_core.dispatch.triton.entry import kernels
 from moe_core.errors import StudyError
 from moe_core.model.config import MoEConfig
 from moe_core.model.experts import Bank
@@ -173,10 +174,13 @@ class MoELayer(nn.Module):
             state=dict(self.states[step].named_buffers()),
         )
         rule = (mode.rule == "decode" and strategy.decode) or strategy.route
-        routing = rule(logits_TE, context)  # type: ignore[arg-type]
+        fused = kernels(x_TD.device) if self.backend == "triton" else None
+        route = fused.RULES.get(config.strategy, rule) if fused else rule
+        routing = route(logits_TE, context)  # type: ignore[arg-type]
         fills = strategy.fills_capacity and rule is strategy.route
         if not (fills or strategy.steers_k or mode.dropless):
-            routing = limit_capacity(
+            limit = fused.limit_capacity if fused else limit_capacity
+            routing = limit(
                 routing,
                 context.capacity,
                 group_size,

@@ -1,10 +1,15 @@
-"""Routings of every shape, and experts to send them to."""
+"""Routings of every shape, experts to send them to, and what a backend is held to."""
+
+from dataclasses import replace
 
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
-from moe_core.dispatch.kinds import ExpertKind
+from moe_core.dispatch.dispatch import dispatch
+from moe_core.dispatch.kinds import Backend, ExpertKind
 from moe_core.dispatch.weights import ExpertWeights
+from moe_core.random_streams import stream
 from moe_core.routing.routing import Routing, from_mask, from_token_choice
 
 D, F = 8, 16  # rows of 16 bytes, which grouped_mm asks for
@@ -39,3 +44,38 @@ def weights_of(
     in_EHD = torch.randn(experts, wide, D, generator=generator, dtype=torch.float64)
     out_EDF = torch.randn(experts, D, F, generator=generator, dtype=torch.float64)
     return ExpertWeights(in_EHD, out_EDF, activation).to(dtype)
+
+
+def outcome(
+    backend: Backend, x_TD: Tensor, routing: Routing, weights: ExpertWeights, dy_TD: Tensor
+) -> list[Tensor]:
+    """y_TD, then the gradients of x_TD, of the combine weights and of both stacks of matrices."""
+    x_TD = x_TD.detach().requires_grad_()
+    weight_A = routing.weight_A.detach().requires_grad_()
+    in_EHD, out_EDF = (w.detach().requires_grad_() for w in weights[:2])
+    routed = replace(routing, weight_A=weight_A)
+    y_TD = dispatch(x_TD, routed, ExpertWeights(in_EHD, out_EDF, weights.activation), backend)
+    leaves = (x_TD, weight_A, in_EHD, out_EDF)
+    if not y_TD.requires_grad:  # nothing was kept
+        return [y_TD, *map(torch.zeros_like, leaves)]
+    gradients = torch.autograd.grad(y_TD, leaves, dy_TD, allow_unused=True)
+    pairs = zip(leaves, gradients, strict=True)
+    return [y_TD.detach(), *(torch.zeros_like(x) if g is None else g for x, g in pairs)]
+
+
+def assert_equal_to_reference(
+    backend: Backend, x_TD: Tensor, routing: Routing, weights: ExpertWeights, tolerance: float
+) -> None:
+    dy_TD = torch.randn(x_TD.shape, generator=stream(0, "upstream")).to(x_TD)
+    ours = outcome(backend, x_TD, routing, weights, dy_TD)
+    theirs = outcome("reference", x_TD, routing, weights, dy_TD)
+    for our, their in zip(ours, theirs, strict=True):
+        assert our.dtype == their.dtype
+        finite = their.nan_to_num().abs().max() if their.numel() else torch.zeros(())
+        torch.testing.assert_close(
+            our, their, rtol=tolerance, atol=tolerance * float(finite + 1), equal_nan=True
+        )
+
+
+def tokens(routing: Routing, dtype: torch.dtype) -> Tensor:
+    return torch.randn(routing.num_tokens, D, generator=stream(0, "tokens")).to(dtype)

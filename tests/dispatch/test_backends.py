@@ -2,13 +2,11 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from moe_core.dispatch.dispatch import BACKENDS, dispatch
 from moe_core.dispatch.kinds import Backend, ExpertKind
@@ -21,45 +19,10 @@ from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.draws import Draws
 from moe_core.routing.routing import Routing, from_token_choice
 from tests.conftest import legal_k, moe_of
-from tests.dispatch.conftest import D, routings, weights_of
+from tests.dispatch.conftest import D, assert_equal_to_reference, routings, tokens, weights_of
 
 FAST: list[Backend] = ["padded", "grouped", "segments", "auto"]
 PRECISIONS = [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)]
-
-
-def outcome(
-    backend: Backend, x_TD: Tensor, routing: Routing, weights: ExpertWeights, dy_TD: Tensor
-) -> list[Tensor]:
-    """y_TD, then the gradients of x_TD, of the combine weights and of both stacks of matrices."""
-    x_TD = x_TD.detach().requires_grad_()
-    weight_A = routing.weight_A.detach().requires_grad_()
-    in_EHD, out_EDF = (w.detach().requires_grad_() for w in weights[:2])
-    routed = replace(routing, weight_A=weight_A)
-    y_TD = dispatch(x_TD, routed, ExpertWeights(in_EHD, out_EDF, weights.activation), backend)
-    leaves = (x_TD, weight_A, in_EHD, out_EDF)
-    if not y_TD.requires_grad:  # nothing was kept
-        return [y_TD, *map(torch.zeros_like, leaves)]
-    gradients = torch.autograd.grad(y_TD, leaves, dy_TD, allow_unused=True)
-    pairs = zip(leaves, gradients, strict=True)
-    return [y_TD.detach(), *(torch.zeros_like(x) if g is None else g for x, g in pairs)]
-
-
-def assert_equal_to_reference(
-    backend: Backend, x_TD: Tensor, routing: Routing, weights: ExpertWeights, tolerance: float
-) -> None:
-    dy_TD = torch.randn(x_TD.shape, generator=stream(0, "upstream")).to(x_TD)
-    ours = outcome(backend, x_TD, routing, weights, dy_TD)
-    theirs = outcome("reference", x_TD, routing, weights, dy_TD)
-    for our, their in zip(ours, theirs, strict=True):
-        assert our.dtype == their.dtype
-        finite = their.nan_to_num().abs().max() if their.numel() else torch.zeros(())
-        torch.testing.assert_close(
-            our, their, rtol=tolerance, atol=tolerance * float(finite + 1), equal_nan=True
-        )
-
-
-def tokens(routing: Routing, dtype: torch.dtype) -> Tensor:
-    return torch.randn(routing.num_tokens, D, generator=stream(0, "tokens")).to(dtype)
 
 
 @pytest.mark.parametrize("backend", FAST)
