@@ -243,6 +243,12 @@ def _check_dispatch(config: StudyConfig) -> None:
         raise StudyError(
             f"{key}.training.dispatch", "'triton' runs on a GPU alone", "use auto, or device: cuda"
         )
+    if backend == "triton" and scale.training.compile:
+        raise StudyError(
+            f"{key}.training.dispatch",
+            f"'triton' has kernels that are compiled already, and {key}.training.compile is true",
+            "turn one of them off",
+        )
     least = GROUPED_ROW_BYTES // (4 if scale.training.precision == "fp32" else 2)
     for name in ("dim", "expert_hidden"):
         width = getattr(scale.model, name)

@@ -378,6 +378,13 @@ def test_kernels_are_for_a_gpu() -> None:
     load_study(config)
 
 
+def test_triton_is_not_compiled_once_more() -> None:
+    changes = put("device", "cuda"), put(f"{TRAINING}.dispatch", "triton")
+    edited(*changes)
+    with pytest.raises(StudyError, match=f"^{TRAINING}.dispatch: 'triton' has kernels that are"):
+        edited(*changes, put(f"{TRAINING}.compile", True))
+
+
 def test_segments_are_for_a_cpu() -> None:
     config = edited(put("device", "cuda"), put(f"{TRAINING}.dispatch", "segments"))
     with pytest.raises(StudyError, match=f"^{TRAINING}.dispatch: 'segments' runs on a CPU alone"):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moe_core.analysis.flips import COLUMNS, EDGES, KINDS, ROUNDED
+from moe_core.analysis.flip_columns import COLUMNS, EDGES, KINDS, ROUNDED
 from moe_core.routing.router_net import ROUTER_PRECISIONS
 from workflow_scripts import precision_arms, precision_flips, precision_runs, precision_table
 from workflow_scripts.aggregate import IDENTITY

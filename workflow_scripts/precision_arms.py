@@ -5,7 +5,7 @@ Intervals of bits are two-level, over paired seeds and stories; of shares over s
 
 import pandas as pd
 
-from moe_core.analysis.flips import KINDS, ROUNDED
+from moe_core.analysis.flip_columns import KINDS, ROUNDED
 from moe_core.failures import by_seed
 from moe_core.provenance import write_atomic
 from moe_core.stats.bootstrap import bits_per_byte_difference

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from moe_core.analysis.flips import EDGES, ROUNDED
+from moe_core.analysis.flip_columns import EDGES, ROUNDED
 from moe_core.figures.style import (
     PAGE_INCHES,
     Color,

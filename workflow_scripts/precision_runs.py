@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from moe_core.analysis.flips import KINDS
+from moe_core.analysis.flip_columns import KINDS
 from moe_core.provenance import write_atomic
 from moe_core.routing.router_net import ROUTER_PRECISIONS
 from workflow_scripts.aggregate import IDENTITY, Stories

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from moe_core import failures
-from moe_core.analysis.flips import COLUMNS, read_rounded
+from moe_core.analysis.flip_columns import COLUMNS
+from moe_core.analysis.flips import read_rounded
 from moe_core.corpus.batches import evaluation_windows, open_corpus
 from moe_core.errors import StudyError
 from moe_core.provenance import write_atomic

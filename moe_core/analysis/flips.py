@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from moe_core.analysis.flip_columns import COLUMNS, COUNTS, EDGES, KINDS, ROUNDED
 from moe_core.corpus.batches import EvaluationWindows
 from moe_core.model.moe_layer import CAUSAL
 from moe_core.model.transformer import Transformer
@@ -32,11 +33,6 @@ from moe_core.routing.scores import Router, routers_in
 from moe_core.routing.strategy import RoutedLayer, Strategy
 from moe_core.training.evaluation import evaluate, routing_steps
 
-KINDS = ("local", "compounded")
-ROUNDED = ROUTER_PRECISIONS[1:]
-EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-COUNTS = ("decisions", "assignments", "assignments_changed", "first_changed", "set_changed")
-COLUMNS = ("router_precision", "kind", "layer", "step", "bin", "margin_low", "margin_high", *COUNTS)
 Watch = Callable[[list[RoutedLayer]], None]
 
 

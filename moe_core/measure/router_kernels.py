@@ -16,7 +16,9 @@ from torch import Tensor
 
 from moe_core.dispatch.grouped import sorted_rows
 from moe_core.dispatch.packing import combine, lay_out, pack
-from moe_core.dispatch.static import combine_rows, sort_kept
+from moe_core.dispatch.static import combine_rows
+from moe_core.dispatch.triton.entry import kernels
+from moe_core.errors import StudyError
 from moe_core.measure.stages import VARIANTS, Stage
 from moe_core.random_streams import stream
 from moe_core.routing.balance import switch_loss, z_loss
@@ -97,10 +99,10 @@ def torch_select(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor, Tensor,
 
 
 def torch_slots(expert_TK: Tensor, num_experts: int, capacity: int) -> tuple[Tensor, Tensor]:
-    """kept_A, and the order of assignments by expert, dropped ones last."""
+    """kept_A and by_expert_A."""
     routing = from_token_choice(expert_TK, expert_TK, num_experts)
     limited = limit_capacity(routing, capacity, len(expert_TK), "position")
-    return limited.kept_A, sort_kept(limited)[0]
+    return limited.kept_A, limited.by_expert_A
 
 
 def torch_move(x_TD: Tensor, routing: Routing) -> Tensor:
@@ -166,7 +168,31 @@ def _compiled() -> Variant | str:
 def _triton(device: str) -> Variant | str:
     if device != "cuda":
         return "not measured here: Triton's kernels need a GPU"
-    return "not measured here: triton is not installed"
+    try:
+        return triton_kernels(device)
+    except StudyError as error:
+        return f"not measured here: {error}"
+
+
+def triton_kernels(device: str) -> Variant:
+    """The same by kernels of our own. Raises StudyError where they cannot run."""
+    kernels(torch.device(device))
+    from moe_core.dispatch.triton import move, select, slots
+
+    def selected(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        found = select.select_with_terms(logits_TE, "all", top_k, len(logits_TE))
+        return found.expert_TK, found.weight_TK, found.switch_loss(), found.z_loss()
+
+    def limited(expert_TK: Tensor, num_experts: int, capacity: int) -> tuple[Tensor, Tensor]:
+        routing = from_token_choice(expert_TK, expert_TK, num_experts)
+        routing = slots.limit_capacity(routing, capacity, len(expert_TK))
+        return routing.kept_A, routing.by_expert_A
+
+    def moved(x_TD: Tensor, routing: Routing) -> Tensor:
+        layout = move.lay_out(routing)
+        return move.combine(move.pack(x_TD, layout), routing.weight_A, layout)
+
+    return Variant(selected, limited, moved)
 
 
 @dataclass(frozen=True)

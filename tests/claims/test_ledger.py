@@ -217,19 +217,20 @@ def test_the_ledger_of_claims_yaml_where_c01_is_true(world, command):
         "C01": "SUPPORTED",
         "C02": "EQUIVALENT",
         "C04": "REFUTED",
-        "C09": "AWAITS",
+        "C09": "NOT TESTABLE",
         "C20": "NOT TESTABLE",
         "C21": "SUPPORTED",
         "C26": "NOT TESTABLE",
     }
     assert ledger.verdict[[*expected]].to_dict() == expected
-    assert ledger.reason["C09"] == "awaits: memory by capacity factor"
+    assert ledger.reason["C09"].startswith("2 of 2: no experiment tells memory_of_capacity_")
+    assert (ledger.verdict["C36"], ledger.reason["C36"]) == ("AWAITS", "awaits: vision")
     assert ledger.reason["C20"].endswith("no results of the experiment balance")
     assert ledger.reason["C26"].startswith("max_vio of expert_choice")
     assert ledger.p_holm["C01"] < 0.05
     assert ledger.n["C01"] == 5
     assert 0 < ledger.minimum_detectable_effect["C01"] < 0.02
-    assert ledger.n.isna()["C09"]
+    assert ledger.n.isna()["C36"]
     assert not ledger.changed.any()
     assert ledger.previous_verdict.isna().all()
 
@@ -239,12 +240,12 @@ def test_changes_against_a_stored_ledger(world, command, tmp_path):
     first = command.ledger(world, "--stored", str(tmp_path / "none.csv"))
     assert first.verdict["C01"] == "REFUTED"
     assert not first.changed.any()
-    stored = first[first.id.isin(["C01", "C02", "C09"])].copy()
+    stored = first[first.id.isin(["C01", "C02", "C36"])].copy()
     stored.loc["C01", "verdict"] = "SUPPORTED"
     stored.to_csv(tmp_path / "stored.csv", index=False)
     ledger = command.ledger(world, "--stored", str(tmp_path / "stored.csv"))
     assert [*ledger.id[ledger.changed]] == ["C01"]
-    before = {"C01": "SUPPORTED", "C02": "EQUIVALENT", "C09": "AWAITS"}
+    before = {"C01": "SUPPORTED", "C02": "EQUIVALENT", "C36": "AWAITS"}
     assert ledger.previous_verdict.dropna().to_dict() == before
 
 
