@@ -380,9 +380,9 @@ def test_kernels_are_for_a_gpu() -> None:
 
 def test_triton_is_not_compiled_once_more() -> None:
     changes = put("device", "cuda"), put(f"{TRAINING}.dispatch", "triton")
-    edited(*changes)
+    load_study(edited(*changes))
     with pytest.raises(StudyError, match=f"^{TRAINING}.dispatch: 'triton' has kernels that are"):
-        edited(*changes, put(f"{TRAINING}.compile", True))
+        load_study(edited(*changes, put(f"{TRAINING}.compile", True)))
 
 
 def test_segments_are_for_a_cpu() -> None:
