@@ -69,6 +69,7 @@ def small_config() -> dict:
     experiments["perft"]["telegrams"]["stories"] = 120
     scale["throughput"] = {"warmup_steps": 1, "repeats": 3, "steps_per_repeat": 2}
     scale["capacity"] |= {"tokens": 2048, "dim": 32, "repeats": 2, "trained_steps": 10}
+    scale["kernels"] |= {"tokens": [128], "num_experts": [2, 4], "dim": 16, "expert_hidden": 16}
     config["scales"] = {"quick": scale}
     return config
 
