@@ -10,10 +10,10 @@ FLOATS = 1 << 20
 
 
 def test_a_sample_is_the_time_of_one_call():
-    calls = {"short": lambda: time.sleep(0.001), "long": lambda: time.sleep(0.02)}
+    calls = {"short": lambda: time.sleep(1e-4), "long": lambda: time.sleep(0.02)}
     samples = seconds_in_turn(calls, repeats=3, device="cpu")
     assert all(len(found) == 3 for found in samples.values())
-    assert min(samples["short"]) == pytest.approx(0.001, abs=0.004)
+    assert 1e-4 <= min(samples["short"]) < 1e-3  # of many calls, which take 2 ms together
     assert min(samples["long"]) == pytest.approx(0.02, abs=0.01)
 
 
