@@ -12,6 +12,8 @@ from moe_core.dispatch.measured import FASTEST
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
+FEW = 256  # assignments, in which operations cost more than arithmetic (benchmarks/generation.py)
+
 
 class Sizes(NamedTuple):
     """What speed depends on besides device, precision and threads; rows: mean of an expert."""
@@ -31,12 +33,15 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
 
     What was not measured: a compiler gets ``padded``, whose shapes are static. A GPU gets
     ``grouped`` in bf16, for which its library has a kernel, and ``padded`` in fp32.
+    Few assignments need no look.
     """
     if torch.compiler.is_compiling():
         return "padded"
     _, dim, hidden = weights.out_EDF.shape
     if x_TD.device.type != "cpu":
         return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
+    if len(routing.expert_A) <= FEW:
+        return "active"
     rows = max(1, len(routing.expert_A) // routing.num_experts)
     sizes = Sizes(routing.num_experts, rows, dim, hidden)
     precision = "bf16" if x_TD.dtype == torch.bfloat16 else "fp32"

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from moe_core.dispatch.active import active
 from moe_core.dispatch.auto import fastest
 from moe_core.dispatch.grouped import grouped
 from moe_core.dispatch.kinds import Backend
@@ -17,6 +18,7 @@ BACKENDS = {
     "padded": padded,
     "grouped": grouped,
     "segments": segments,
+    "active": active,
 }
 
 
@@ -26,8 +28,9 @@ def dispatch(
     """``y = W @ experts(x)`` over the kept entries of the routing matrix W.
 
     reference: a readable loop. padded: batched products of equal size, static shapes. grouped:
-    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. auto: the fastest of
-    them by measurement. All are equal but for rounding. Under autocast, in its precision.
+    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. active: a product for
+    each expert in use, for few tokens. auto: the fastest of them by measurement. All are equal but
+    for rounding. Under autocast, in its precision.
     """
     x_TD, weights = in_autocast(x_TD, weights)
     if backend == "auto":

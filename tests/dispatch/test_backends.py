@@ -23,7 +23,7 @@ from moe_core.routing.routing import Routing, from_token_choice
 from tests.conftest import legal_k, moe_of
 from tests.dispatch.conftest import D, routings, weights_of
 
-FAST: list[Backend] = ["padded", "grouped", "segments", "auto"]
+FAST: list[Backend] = ["padded", "grouped", "segments", "active", "auto"]
 PRECISIONS = [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)]
 
 
@@ -94,7 +94,7 @@ def test_below_frozen_experts_tokens_get_the_same_gradient(backend: Backend) -> 
     torch.testing.assert_close(gradient_TD, expected_TD)
 
 
-@pytest.mark.parametrize("backend", ["padded", "segments"])  # grouped_mm knows no float64
+@pytest.mark.parametrize("backend", ["padded", "segments", "active"])  # grouped_mm knows no float64
 @given(routing=routings(torch.float64))
 def test_in_float64_to_the_last_digits(backend: Backend, routing: Routing) -> None:
     weights = weights_of(routing.num_experts, "swiglu")
