@@ -25,6 +25,7 @@ class Decoder:
         config, weight = model.config, model.embedding.weight
         head_dim = config.dim // config.heads
         self.model = model
+        self.blocks = [block for block in model.blocks if isinstance(block, Block)]
         # keys and values of a block: (2, B, heads, S, D / heads); zeros, for 0 * NaN would be NaN
         self.cache = weight.new_zeros(config.layers, 2, batch, config.heads, longest, head_dim)
         self.rotation = rotary_angles(torch.arange(longest, device=weight.device), head_dim)
@@ -47,7 +48,7 @@ class Decoder:
         position_S = torch.arange(size, device=token_id_BS.device)
         x_BSD = model.embedding(token_id_BS) * math.sqrt(model.config.dim)
         decisions: list[RoutedLayer] = []
-        for block in model.blocks:
+        for block in self.blocks:
             x_BSD, routed = block(x_BSD, token_id_BS, position_S, rotation, CAUSAL, None, cache)
             decisions += routed
         for own, pair in zip(self.cache, cache.pairs, strict=True):
@@ -65,7 +66,7 @@ class Decoder:
         rotation = tuple(table[position_B][:, None, None] for table in self.rotation)
         x_BD = model.embedding(token_id_B) * math.sqrt(model.config.dim)
         decisions: list[RoutedLayer] = []
-        for block, cache in zip(model.blocks, self.cache, strict=True):
+        for block, cache in zip(self.blocks, self.cache, strict=True):
             x_BD = x_BD + self._attend(block, block.attention_norm(x_BD), rotation, cache, hidden)
             h_BD = block.ffn_norm(x_BD)
             if isinstance(block.ffn, Experts):
