@@ -1,7 +1,5 @@
-// A trace that `python -m moe_core generate --trace FILE` wrote, opened from disk: nothing is sent.
+// A trace that `python -m moe_core generate … --trace FILE` wrote, read from disk by this page alone.
 "use strict";
-
-const TRACE_HINT = "Choose a file that `python -m moe_core generate … --trace FILE` wrote, or drop it here. It is read by this page and goes nowhere.";
 
 /** What a file holds, checked. Throws an Error that tells in one line what is wrong with it. */
 function readTrace(text) {
@@ -55,7 +53,7 @@ function showTrace(section) {
     event.preventDefault();
     open(event.dataTransfer.files[0]);
   } },
-    element("h2", {}, "Open a trace"), element("p", {}, TRACE_HINT),
+    element("h2", {}, "Open a trace"), element("p", {}, "Choose a file that ", element("code", {}, "python -m moe_core generate … --trace FILE"), " wrote, or drop it here. It is read by this page and goes nowhere."),
     element("label", { class: "picker", for: "trace-file" }, element("span", {}, "Trace"), input), remark);
   section.replaceChildren(drop, result);
 }
