@@ -33,21 +33,22 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
 
     What was not measured: a compiler gets ``padded``, whose shapes are static. A GPU gets
     ``grouped`` in bf16, for which its library has a kernel, and ``padded`` in fp32.
-    Few assignments need no look.
+    Few assignments get ``active``.
     """
     if torch.compiler.is_compiling():
         return "padded"
     _, dim, hidden = weights.out_EDF.shape
     if x_TD.device.type != "cpu":
         return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
-    if len(routing.expert_A) <= FEW:
+    known = takes(x_TD, weights)
+    if len(routing.expert_A) <= FEW and known:
         return "active"
     rows = max(1, len(routing.expert_A) // routing.num_experts)
     sizes = Sizes(routing.num_experts, rows, dim, hidden)
     precision = "bf16" if x_TD.dtype == torch.bfloat16 else "fp32"
     threads = "one" if torch.get_num_threads() == 1 else "more"
     table = FASTEST[precision, threads]
-    if not takes(x_TD, weights):
+    if not known:
         table = {measured: name for measured, name in table.items() if name != "grouped"}
     nearest = min(table, key=lambda measured: sizes.distance(Sizes(*measured)))
     return table[nearest]

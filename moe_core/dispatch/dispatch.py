@@ -28,9 +28,9 @@ def dispatch(
     """``y = W @ experts(x)`` over the kept entries of the routing matrix W.
 
     reference: a readable loop. padded: batched products of equal size, static shapes. grouped:
-    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. active: a product for
-    each expert in use, for few tokens. auto: the fastest of them by measurement. All are equal but
-    for rounding. Under autocast, in its precision.
+    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. active: the same as
+    grouped in fewer steps, for few tokens. auto: the fastest of them by measurement. All are equal
+    but for rounding. Under autocast, in its precision.
     """
     x_TD, weights = in_autocast(x_TD, weights)
     if backend == "auto":

@@ -16,20 +16,26 @@ from moe_core.routing.routing import Routing
 
 
 def takes(x_TD: Tensor, weights: ExpertWeights) -> bool:
-    """Whether ``grouped_mm`` takes rows of these widths."""
+    """Whether ``grouped_mm`` takes rows of this precision and of these widths."""
     widths = (x_TD.shape[1], weights.out_EDF.shape[2])
-    return not any(width * x_TD.element_size() % GROUPED_ROW_BYTES for width in widths)
+    odd = any(width * x_TD.element_size() % GROUPED_ROW_BYTES for width in widths)
+    return x_TD.dtype != torch.float64 and not odd
 
 
-def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
-    """``y = W @ experts(x)`` over the kept entries of W."""
+def check_takes(x_TD: Tensor, weights: ExpertWeights) -> None:
+    """Raise StudyError where it does not."""
     if not takes(x_TD, weights):
         raise StudyError(
             "dispatch",
             f"grouped_mm asks for rows of a multiple of {GROUPED_ROW_BYTES} bytes, "
-            f"not for widths {x_TD.shape[1]} and {weights.out_EDF.shape[2]}",
+            f"not for widths {x_TD.shape[1]} and {weights.out_EDF.shape[2]} in {x_TD.dtype}",
             "change model.dim and model.expert_hidden, or let auto choose",
         )
+
+
+def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
+    """``y = W @ experts(x)`` over the kept entries of W."""
+    check_takes(x_TD, weights)
     x_AD, row_A, end_E = sorted_rows(x_TD, routing)
     pre_AH = F.grouped_mm(x_AD, weights.in_EHD.transpose(1, 2), offs=end_E)
     act_AF = activate(pre_AH, weights.activation)
