@@ -12,6 +12,7 @@ from moe_core import failures
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.tokenization import UNKNOWN
 from moe_core.errors import StudyError
+from moe_core.inference.layout import store_by_columns
 from moe_core.model.transformer import Transformer
 from moe_core.runs import RunSpec, read_row
 from moe_core.training.trained import trained_model
@@ -49,6 +50,7 @@ def open_run(run: str, results: Path) -> TrainedRun:
     assert stop_id is not None
     counts = json.loads((tokens / "meta.json").read_text())["splits"]["train"]["counts"]
     model = trained_model(folder, spec.model, torch.tensor(counts))
+    store_by_columns(model)
     return TrainedRun(model, tokenizer, stop_id, spec.training.seq_len)
 
 
