@@ -251,7 +251,7 @@ def measure_experts(rounds: int, budget: float) -> list[dict[str, Any]]:
     """Milliseconds of a whole MoE layer by backend, for few tokens."""
     rows = []
     for (dim, hidden), experts, tokens in itertools.product(
-        ((64, 96), (256, 512)), (8, 32), (1, 4, 16, 64, 128, 256)
+        ((64, 96), (256, 512)), (8, 32), (1, 4, 16, 64, 256, 1024)
     ):
         shape = Shape(tokens, dim, hidden, experts, 2, torch.float32, "cpu")
         x_TD = torch.randn(tokens, dim, generator=torch.Generator().manual_seed(0))

@@ -12,7 +12,7 @@ from moe_core.dispatch.measured import FASTEST
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
-FEW = 256  # assignments, in which operations cost more than arithmetic (benchmarks/generation.py)
+FEW = 4096  # assignments of a pass without gradients (benchmarks/generation.py, experts)
 
 
 class Sizes(NamedTuple):
@@ -33,7 +33,7 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
 
     What was not measured: a compiler gets ``padded``, whose shapes are static. A GPU gets
     ``grouped`` in bf16, for which its library has a kernel, and ``padded`` in fp32.
-    Few assignments get ``active``.
+    Few assignments without gradients, as of a decoder, get ``active``.
     """
     if torch.compiler.is_compiling():
         return "padded"
@@ -41,7 +41,7 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
     if x_TD.device.type != "cpu":
         return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
     known = takes(x_TD, weights)
-    if len(routing.expert_A) <= FEW and known:
+    if known and len(routing.expert_A) <= FEW and not torch.is_grad_enabled():
         return "active"
     rows = max(1, len(routing.expert_A) // routing.num_experts)
     sizes = Sizes(routing.num_experts, rows, dim, hidden)
