@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from moe_core.errors import StudyError
+from moe_core.inference.options import add_options
 from moe_core.lineage import trace
 from moe_core.routing import registry
 from moe_core.runs import canonical
@@ -55,6 +56,7 @@ def main() -> None:
     left.add_argument("run", help="a finished run of a model")
     left.add_argument("folder", type=Path, help="made by this, or empty")
     left.add_argument("--results", type=Path, default=Path("results"))
+    add_options(commands.add_parser("generate", help="let a finished run write on from prompts"))
     exported = commands.add_parser("adapter", help="write a run's adapters as peft lays them out")
     exported.add_argument("run", help="a finished run of adapters")
     exported.add_argument("folder", type=Path, help="adapter_config.json and its tensors go here")
@@ -91,6 +93,10 @@ def main() -> None:
                 from moe_core.export.export_run import export_run
 
                 export_run(given.run, given.results, given.folder)
+            case "generate":
+                from moe_core.inference.command import run_generate
+
+                run_generate(given)
             case "adapter":
                 from moe_core.adapted_run import export_adapter
 

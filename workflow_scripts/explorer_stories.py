@@ -1,38 +1,15 @@
 """Gather how each arm routes the first test stories, as compact JSON for the explorer page."""
 
-import base64
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from moe_core.analysis.packed import packed
 from moe_core.provenance import canonical_json, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
 STORIES = 4
 MOST_TOKENS = 1200  # shown of one story
-DROPPED = 1 << 15  # set in the number of an expert that had no slot left
-
-
-def base64_of(values: Any, kind: str) -> str:
-    """Numbers as base64 of little-endian ones of a numpy kind."""
-    return base64.b64encode(np.asarray(values, dtype=kind).tobytes()).decode()
-
-
-def packed(rows: pd.DataFrame) -> dict[str, str]:
-    """Assignments of a story's tokens in order.
-
-    count: of each token, uint8. experts: by falling preference, uint16. weights: in thousandths,
-    uint16.
-    """
-    experts = np.concatenate([[], *rows.experts]).astype(int)
-    dropped = np.concatenate([[], *rows.dropped]).astype(bool)
-    thousandths = np.rint(1000 * np.concatenate([[], *rows.weights]))
-    return {
-        "count": base64_of(rows.experts.str.len(), "<u1"),
-        "experts": base64_of(experts + DROPPED * dropped, "<u2"),
-        "weights": base64_of(np.clip(thousandths, 0, 65535), "<u2"),
-    }
 
 
 def arm(run: str, routing: pd.DataFrame) -> dict[str, Any]:
@@ -41,7 +18,10 @@ def arm(run: str, routing: pd.DataFrame) -> dict[str, Any]:
         {
             "layer": int(layer),
             "step": int(step),
-            "stories": [packed(rows) for _, rows in part.groupby("story")],
+            "stories": [
+                packed(rows.experts, rows.weights, rows.dropped)
+                for _, rows in part.groupby("story")
+            ],
         }
         for (layer, step), part in routing.groupby(["layer", "step"])
     ]

@@ -12,6 +12,8 @@ from moe_core.dispatch.measured import FASTEST
 from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
+FEW = 4096  # assignments of a pass without gradients (benchmarks/generation.py, experts)
+
 
 class Sizes(NamedTuple):
     """What speed depends on besides device, precision and threads; rows: mean of an expert."""
@@ -31,18 +33,22 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
 
     What was not measured: a compiler gets ``padded``, whose shapes are static. A GPU gets
     ``grouped`` in bf16, for which its library has a kernel, and ``padded`` in fp32.
+    Few assignments without gradients, as of a decoder, get ``active``.
     """
     if torch.compiler.is_compiling():
         return "padded"
     _, dim, hidden = weights.out_EDF.shape
     if x_TD.device.type != "cpu":
         return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
+    known = takes(x_TD, weights)
+    if known and len(routing.expert_A) <= FEW and not torch.is_grad_enabled():
+        return "active"
     rows = max(1, len(routing.expert_A) // routing.num_experts)
     sizes = Sizes(routing.num_experts, rows, dim, hidden)
     precision = "bf16" if x_TD.dtype == torch.bfloat16 else "fp32"
     threads = "one" if torch.get_num_threads() == 1 else "more"
     table = FASTEST[precision, threads]
-    if not takes(x_TD, weights):
+    if not known:
         table = {measured: name for measured, name in table.items() if name != "grouped"}
     nearest = min(table, key=lambda measured: sizes.distance(Sizes(*measured)))
     return table[nearest]

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from moe_core.dispatch.active import active
 from moe_core.dispatch.auto import fastest
 from moe_core.dispatch.grouped import grouped
 from moe_core.dispatch.kinds import Backend
@@ -23,6 +24,7 @@ BACKENDS = {
     "padded": padded,
     "grouped": grouped,
     "segments": segments,
+    "active": active,
     "triton": _triton,
 }
 
@@ -33,9 +35,10 @@ def dispatch(
     """``y = W @ experts(x)`` over the kept entries of the routing matrix W.
 
     reference: a readable loop. padded: batched products of equal size, static shapes. grouped:
-    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. triton: GPU alone,
-    rows moved by kernels. auto: the fastest of the others by measurement. All are equal but for
-    rounding. Under autocast, in its precision.
+    ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. active: the same as
+    grouped in fewer steps, for few tokens. triton: GPU alone, rows moved by kernels. auto: the
+    fastest of the others by measurement. All are equal but for rounding. Under autocast, in its
+    precision.
     """
     x_TD, weights = in_autocast(x_TD, weights)
     if backend == "auto":

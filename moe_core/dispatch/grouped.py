@@ -16,9 +16,21 @@ from moe_core.routing.routing import Routing
 
 
 def takes(x_AD: Tensor, weights: ExpertWeights) -> bool:
-    """Whether ``grouped_mm`` takes rows of these widths."""
+    """Whether ``grouped_mm`` takes rows of this precision and of these widths."""
     widths = (x_AD.shape[1], weights.out_EDF.shape[2])
-    return not any(width * x_AD.element_size() % GROUPED_ROW_BYTES for width in widths)
+    odd = any(width * x_AD.element_size() % GROUPED_ROW_BYTES for width in widths)
+    return x_AD.dtype != torch.float64 and not odd
+
+
+def check_takes(x_AD: Tensor, weights: ExpertWeights) -> None:
+    """Raise StudyError where it does not."""
+    if not takes(x_AD, weights):
+        raise StudyError(
+            "dispatch",
+            f"grouped_mm asks for rows of a multiple of {GROUPED_ROW_BYTES} bytes, "
+            f"not for widths {x_AD.shape[1]} and {weights.out_EDF.shape[2]} in {x_AD.dtype}",
+            "change model.dim and model.expert_hidden, or let auto choose",
+        )
 
 
 def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
@@ -29,13 +41,7 @@ def grouped(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Tensor:
 
 def products(x_AD: Tensor, end_E: Tensor, weights: ExpertWeights) -> Tensor:
     """The experts on their rows, which end at end_E. Raises StudyError for widths not taken."""
-    if not takes(x_AD, weights):
-        raise StudyError(
-            "dispatch",
-            f"grouped_mm asks for rows of a multiple of {GROUPED_ROW_BYTES} bytes, "
-            f"not for widths {x_AD.shape[1]} and {weights.out_EDF.shape[2]}",
-            "change model.dim and model.expert_hidden, or let auto choose",
-        )
+    check_takes(x_AD, weights)
     pre_AH = F.grouped_mm(x_AD, weights.in_EHD.transpose(1, 2), offs=end_E)
     act_AF = activate(pre_AH, weights.activation)
     return F.grouped_mm(act_AF, weights.out_EDF.transpose(1, 2), offs=end_E)

@@ -11,11 +11,15 @@ from moe_core.routing.routing import Routing
 
 def expert(x_AD: Tensor, in_HD: Tensor, out_DF: Tensor, activation: ExpertKind) -> Tensor:
     """One feed-forward network on its rows."""
-    pre_AH = F.linear(x_AD, in_HD)
+    return F.linear(between(F.linear(x_AD, in_HD), activation), out_DF)
+
+
+def between(pre_AH: Tensor, activation: ExpertKind) -> Tensor:
+    """act_AF: what stands between the two matrices, in plain operations."""
     if activation == "swiglu":
         gate_AF, up_AF = pre_AH.chunk(2, dim=-1)
-        return F.linear(F.silu(gate_AF) * up_AF, out_DF)
-    return F.linear(pre_AH if activation == "linear" else F.gelu(pre_AH), out_DF)
+        return F.silu(gate_AF) * up_AF
+    return pre_AH if activation == "linear" else F.gelu(pre_AH)
 
 
 def kept_by_expert(routing: Routing) -> tuple[Tensor, Tensor, list[int]]:

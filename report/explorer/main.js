@@ -1,7 +1,7 @@
 // Views as tabs; each draws itself when it is first shown.
 "use strict";
 
-const VIEWS = { routing: showRouting, sentence: showSentence, frontier: showFrontier, ledger: showLedger };
+const VIEWS = { routing: showRouting, sentence: showSentence, trace: showTrace, frontier: showFrontier, ledger: showLedger };
 const drawnViews = new Set();
 
 function showView(name) {

@@ -45,6 +45,15 @@ def test_every_winner_runs_on_a_cpu() -> None:
     assert winners <= BACKENDS.keys() - {"reference"}
 
 
+def test_few_tokens_without_gradients_get_few_operations() -> None:
+    few, odd = Sizes(8, 4, 256, 1024), Sizes(8, 4, 256, 1023)
+    assert choice(few, "fp32") != "active"
+    with torch.no_grad():
+        assert choice(few, "fp32") == "active"
+        assert choice(odd, "fp32") != "active"  # grouped_mm refuses its rows
+        assert choice(Sizes(8, 2048, 256, 1024), "fp32") != "active"
+
+
 def test_a_compiled_model_gets_static_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert choice(Sizes(8, 2048, 256, 1024), "fp32") == "padded"

@@ -21,7 +21,7 @@ from moe_core.routing.routing import Routing, from_token_choice
 from tests.conftest import legal_k, moe_of
 from tests.dispatch.conftest import D, assert_equal_to_reference, routings, tokens, weights_of
 
-FAST: list[Backend] = ["padded", "grouped", "segments", "auto"]
+FAST: list[Backend] = ["padded", "grouped", "segments", "active", "auto"]
 PRECISIONS = [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)]
 
 
