@@ -1,6 +1,5 @@
 """A row of adapters as a model, and a trained one as files that the library peft knows."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from moe_core.adapters.files import save_adapter
 from moe_core.adapters.load_base import hub_base, trained_base
 from moe_core.corpus.batches import open_corpus
 from moe_core.errors import StudyError
-from moe_core.runs import AdapterSpec, HubModel, base_files, read_row
+from moe_core.finished_run import finished_run
+from moe_core.runs import AdapterSpec, HubModel, base_files
 
 
 def build_adapted(spec: AdapterSpec, files: Sequence[Path], counts_V: Tensor) -> AdaptedModel:
@@ -42,18 +42,12 @@ def export_adapter(run: str, results: Path, folder: Path) -> None:
 
     Raises StudyError for what is no such run, and for full fine-tuning.
     """
-    made = results / "runs" / run
-    try:
-        summary = json.loads((made / "summary.json").read_text())
-    except OSError:
-        raise StudyError("run", f"{made} holds no finished run", "see `snakemake perft`") from None
-    spec = read_row(summary["spec"])
-    if not isinstance(spec, AdapterSpec) or summary["status"] != "finished":
-        why = "failed" if isinstance(spec, AdapterSpec) else "is a model, not adapters"
-        raise StudyError("run", f"{run} {why}")
+    _, spec = finished_run(run, results)
+    if not isinstance(spec, AdapterSpec):
+        raise StudyError("run", f"{run} is a model, not adapters")
     counts_V = open_corpus(results / "tokens" / spec.tokens).counts_V
     model = build_adapted(spec, base_files(spec.base, results), counts_V)
-    stored = load_file(made / "weights.safetensors")
+    stored = load_file(results / "runs" / run / "weights.safetensors")
     for key, tensor in model.stored_tensors().items():
         tensor.copy_(stored[key])
     save_adapter(folder, model, spec.base.name)

@@ -11,14 +11,13 @@ from safetensors.torch import load_file, save
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
-from moe_core import failures
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.tokenization import vocabulary_size
 from moe_core.errors import StudyError
-from moe_core.export.exportable import check_exportable
+from moe_core.export.faithful import model_type
 from moe_core.export.layout import configuration, to_theirs
 from moe_core.export.model_card import model_card
-from moe_core.runs import RunSpec, read_row
+from moe_core.finished_run import finished_model
 
 
 def export_run(run: str, results: Path, folder: Path) -> None:
@@ -28,7 +27,8 @@ def export_run(run: str, results: Path, folder: Path) -> None:
     what is no finished run of a model, what no class decodes alike (``model_type``), and a folder
     that holds something.
     """
-    summary, spec = finished(run, results)
+    summary, spec = finished_model(run, results)
+    model_type(spec.model)  # raises where there is none
     tokenizer = Tokenizer.from_file(str(results / "tokens" / spec.tokens / "tokenizer.json"))
     separator_id = tokenizer.token_to_id(SEPARATOR)
     assert separator_id is not None
@@ -69,21 +69,6 @@ def export_run(run: str, results: Path, folder: Path) -> None:
         "README.md": model_card(summary, spec),
     }
     write_folder(folder, files)
-
-
-def finished(run: str, results: Path) -> tuple[dict[str, Any], RunSpec]:
-    """Summary and row of a finished run of a model. Raises StudyError for anything else."""
-    path = results / "runs" / run / "summary.json"
-    try:
-        summary: dict[str, Any] = json.loads(path.read_text())
-    except OSError:
-        raise StudyError(
-            "run", f"{path.parent} holds no finished run", "see `python -m moe_core runs`"
-        ) from None
-    spec = check_exportable(run, read_row(summary["spec"]))
-    if reason := failures.reason(summary):
-        raise StudyError("run", f"{run} failed: {reason}")
-    return summary, spec
 
 
 def write_folder(folder: Path, files: dict[str, str | bytes]) -> None:

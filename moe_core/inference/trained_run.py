@@ -8,13 +8,12 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from moe_core import failures
 from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.tokenization import UNKNOWN
 from moe_core.errors import StudyError
+from moe_core.finished_run import finished_model
 from moe_core.inference.layout import store_by_columns
 from moe_core.model.transformer import Transformer
-from moe_core.runs import RunSpec, read_row
 from moe_core.training.trained import trained_model
 
 
@@ -30,20 +29,8 @@ class TrainedRun:
 
 def open_run(run: str, results: Path) -> TrainedRun:
     """A run of a study by its id. Raises StudyError for what is no finished run of a model."""
+    _, spec = finished_model(run, results)
     folder = results / "runs" / run
-    try:
-        summary = json.loads((folder / "summary.json").read_text())
-    except OSError:
-        raise StudyError(
-            "--run", f"{folder} holds no finished run", "see `python -m moe_core runs`"
-        ) from None
-    spec = read_row(summary["spec"])
-    if not isinstance(spec, RunSpec):
-        raise StudyError(
-            "--run", f"{run} is adapters, not a model", f"its base is {spec.base.name}"
-        )
-    if reason := failures.reason(summary):
-        raise StudyError("--run", f"{run} failed: {reason}")
     tokens = results / "tokens" / spec.tokens
     tokenizer = Tokenizer.from_file(str(tokens / "tokenizer.json"))
     stop_id = tokenizer.token_to_id(SEPARATOR)

@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from moe_core.corpus.batches import evaluation_windows, open_corpus
 from moe_core.errors import StudyError
-from moe_core.export import export_run as module
 from moe_core.export.export_run import export_run
+from moe_core.finished_run import finished_model
 from moe_core.model.moe_layer import CAUSAL
 from moe_core.model.transformer import KVCache, Transformer
 from moe_core.runs import RunSpec, run_id
@@ -153,7 +153,7 @@ def test_the_same_run_gives_the_same_bytes(results: Path, trained: Trained, tmp_
 def test_the_card_tells_what_was_measured(exported: Any, results: Path) -> None:
     folder, spec, _ = exported("softk")
     card = (folder / "README.md").read_text()
-    summary, _ = module.finished(run_id(spec), results)
+    summary, _ = finished_model(run_id(spec), results)
     for word in (run_id(spec), repr(summary["test"]["bits_per_byte"]), "MixtralForCausalLM"):
         assert word in card
     assert "capacity factor of 1 (drop policy position)" in card

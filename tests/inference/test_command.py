@@ -135,7 +135,7 @@ def test_so_are_adapters(say: Any, results: Path) -> None:
     folder.mkdir()
     row = {"status": "finished", "failure": None, "spec": spec.model_dump(mode="json")}
     (folder / "summary.json").write_text(json.dumps(row))
-    with pytest.raises(SystemExit, match="is adapters, not a model; its base is"):
+    with pytest.raises(SystemExit, match="is adapters, not a model; see"):
         say("--prompt", "A", name=run)
 
 
