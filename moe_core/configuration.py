@@ -292,7 +292,7 @@ class ScaleCapacity(Strict):
 
     tokens: PositiveInt = Field(description="T, tokens of one batch of assignments.")
     dim: PositiveInt = Field(description="D, width of the vectors moved.")
-    repeats: PositiveInt = Field(description="Timed repeats; the median counts.")
+    repeats: Annotated[int, Field(ge=2)] = Field(description="Timed repeats; the median counts.")
     trained_steps: PositiveInt = Field(description="Training steps of the recorded routers.")
     trained_expert_hidden: PositiveInt = Field(description="Expert width of their models.")
 
@@ -308,7 +308,7 @@ class ScaleKernels(Strict):
     )
     dim: PositiveInt = Field(description="D, width of the rows moved.")
     expert_hidden: PositiveInt = Field(description="F, width of the experts that are profiled.")
-    repeats: PositiveInt = Field(description="Timed repeats; the median counts.")
+    repeats: Annotated[int, Field(ge=2)] = Field(description="Timed repeats; the median counts.")
 
 
 class ScaleAdapters(Strict):

@@ -252,7 +252,7 @@ def _check_dispatch(config: StudyConfig) -> None:
     least = GROUPED_ROW_BYTES // (4 if scale.training.precision == "fp32" else 2)
     for name in ("dim", "expert_hidden"):
         width = getattr(scale.model, name)
-        if backend in ("grouped", "triton") and width % least:
+        if backend in ("grouped", "active", "triton") and width % least:
             raise StudyError(
                 f"{key}.model.{name}",
                 f"{width} is no multiple of {least}, which dispatch {backend!r} asks for",

@@ -311,11 +311,12 @@ def report_spec(study: Study) -> str:
 def precision_speed_spec(study: Study) -> str:
     """Shapes of routers that are timed in each precision, as canonical JSON."""
     model, training, grid = study.scale.model, study.scale.training, study.scale.capacity
+    more_experts = study.config.experiments.capacity.num_experts
     return canonical_json(
         {
             "tokens": [1, training.batch_size * training.seq_len, grid.tokens],
             "dims": sorted({model.dim, grid.dim}),
-            "num_experts": [model.num_experts, *study.config.experiments.capacity.num_experts],
+            "num_experts": sorted({model.num_experts, *more_experts}),
             "repeats": grid.repeats,
             "device": study.config.device,
         }

@@ -78,6 +78,9 @@ ALL_CORES = workflow.cores or os.cpu_count()
 # the resource gpu counts shares of devices: a process of a run takes one, a timing all of a device
 GPU = 1 if study.config.device == "cuda" else 0
 WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
+# processes that share out experts: on GPUs as many as were given, up to four
+GIVEN_GPUS = workflow.global_resources.get("gpu", 0) // max(1, WHOLE_GPU)
+SIDE_BY_SIDE = min(4, max(study.scale.world_size, GIVEN_GPUS)) if GPU else 1
 ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # ids of adapters begin with their method
 ADAPTED = f"(?:{'|'.join(LABELS)})-[A-Za-z0-9_.-]+"

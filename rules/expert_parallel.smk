@@ -19,8 +19,8 @@ rule expert_parallel_runs:
     resources:
         runtime=60,
         mem_mb=8000,
-        gpu=WHOLE_GPU * study.scale.world_size,
-        on_devices=on_whole_devices(study.scale.world_size),
+        gpu=WHOLE_GPU * SIDE_BY_SIDE,
+        on_devices=on_whole_devices(SIDE_BY_SIDE),
     params:
         spec=expert_parallel_spec(study),
         seeds=study.scale.seeds[:2],

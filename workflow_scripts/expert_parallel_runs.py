@@ -24,7 +24,10 @@ from workflow_scripts.expert_parallel_work import Found, work
 
 PROCESSES = (1, 2, 4)
 DRAWN_TO = 10  # doublings: 1,024 devices
-MODEL = "a model: each process on a core or device of its own, load even, nothing overlapped"
+MODEL = (
+    "a model: each process on a core or device of its own, as many experts as processes or more, "
+    "load even, nothing overlapped"
+)
 
 SCALING = [
     "scaling",
@@ -120,7 +123,7 @@ def timing(found: Ranks, spec: RunSpec) -> pd.DataFrame:
 
 def spread(seconds: list[float]) -> dict[str, float]:
     """Median, quartiles and number."""
-    low, middle, high = statistics.quantiles(seconds, n=4)
+    low, middle, high = statistics.quantiles(seconds, n=4, method="inclusive")
     return {
         "seconds": middle,
         "seconds_lower_quartile": low,
@@ -196,26 +199,34 @@ def facts(tables: dict[str, pd.DataFrame], spec: RunSpec, sick: str) -> pd.DataF
     error = (checked.predicted_step_s / checked.measured_step_s - 1).abs()
     away = (sent.bytes_counted - sent.bytes_predicted).abs()
     on_devices = checked[checked.scaling == "weak"].tail(1)
-    why = sick or ("" if len(several) else "one device here")
-    no_gpus = why if spec.device == "cuda" else "no GPUs here"
+    sizes = " and ".join(map(str, sorted(several.processes.unique())))
+    place = "by NCCL" if spec.device == "cuda" else "by gloo on one machine's cores"
+    why = sick or ("" if len(several) else "not measured here: a single process has its place")
+    no_gpus = why if spec.device == "cuda" else "not measured here: no GPUs"
     values = [
-        ("loss_difference", several.difference.abs().max(), "error", len(several), why),
-        ("bytes_off_formula", away.sum(), "count", len(sent), why),
-        ("error_of_model", error.max(), "ratio", len(error), why),
+        (
+            "loss_difference",
+            f"largest difference of a step's loss from one process's, {sizes} processes {place}",
+            several.difference.abs().max(skipna=False),
+            "error",
+            why,
+        ),
+        ("bytes_off_formula", "bytes sent off the formula", away.sum(), "count", why),
+        ("error_of_model", "largest error of the model of a step", error.max(), "ratio", why),
         (
             "efficiency_on_gpus",
+            "weak efficiency on GPUs",
             on_devices.measured_efficiency.max(),
             "share",
-            on_devices.devices.max() if len(on_devices) else 0,
             no_gpus,
         ),
     ]
     return fact_table(
         [
-            missing(f"expert_parallel_{name}", unit, why)
+            missing(f"expert_parallel_{name}", about, unit, why)
             if why
-            else exact(f"expert_parallel_{name}", value, unit, n)
-            for name, value, unit, n, why in values
+            else exact(f"expert_parallel_{name}", about, value, unit)
+            for name, about, value, unit, why in values
         ]
     )
 

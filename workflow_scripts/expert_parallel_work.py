@@ -100,6 +100,10 @@ def trial(spec: RunSpec, corpus: TokenCorpus, seed: int, ranks: Ranks) -> Trial:
             break
         seconds.append(time.perf_counter() - start)
         foreseen.update(bytes_of(trainer))
+    try:
+        trainer.check()  # a GPU tells at the end alone
+    except SickRun as error:
+        sick = f"seed {seed}: {error.cause} at step {error.step}"
     counted, shape = trainer.experts.traffic.bytes, shape_of(trainer)
     return Trial(losses, seconds[SETTLED:], counted, foreseen, shape, sick)
 

@@ -1,21 +1,19 @@
 """Profile layers: time by stage, memory by the allocator, and that of a whole training step."""
 
 import json
-import statistics
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from moe_core.corpus.batches import open_corpus
 from moe_core.dispatch.kinds import Backend
 from moe_core.measure.allocator import peak_bytes
-from moe_core.measure.clock import seconds_in_turn
+from moe_core.measure.clock import seconds_in_turn, spread_ms
 from moe_core.measure.facts import exact, fact_table, of_repeats
 from moe_core.measure.layer_profile import FORWARD, ProfiledLayer
-from moe_core.measure.router_kernels import Shape
+from moe_core.measure.router_kernels import DTYPES, Shape
 from moe_core.model.transformer import build
 from moe_core.provenance import write_atomic
 from moe_core.runs import RunSpec
@@ -26,17 +24,12 @@ from workflow_scripts.command import parser, path_argument, run
 BACKENDS: tuple[Backend, ...] = ("auto", "padded")
 
 
-def dtype_of(spec: dict) -> torch.dtype:
-    """Of the rows that experts see."""
-    return torch.float32 if spec["precision"] == "fp32" else torch.bfloat16
-
-
 def times(spec: dict, device_name: str) -> pd.DataFrame:
     """A row a shape and stage; backward is what the whole takes beyond forward."""
     rows = []
     for tokens, *shape in product(spec["tokens"], spec["num_experts"], spec["top_k"]):
         layer = ProfiledLayer(
-            Shape(tokens, *shape, spec["dim"], dtype_of(spec)),
+            Shape(tokens, *shape, spec["dim"], DTYPES[spec["precision"]]),
             spec["expert_hidden"],
             spec["device"],
             "auto",
@@ -45,7 +38,6 @@ def times(spec: dict, device_name: str) -> pd.DataFrame:
         backward = np.subtract(seconds["whole"], seconds["forward"]).tolist()
         stages = {name: seconds[name] for name in FORWARD} | {"backward": backward}
         for stage, samples in {**stages, "whole": seconds["whole"]}.items():
-            low, middle, high = statistics.quantiles(samples, n=4)
             rows.append(
                 {
                     "tokens": tokens,
@@ -56,11 +48,8 @@ def times(spec: dict, device_name: str) -> pd.DataFrame:
                     "precision": spec["precision"],
                     "device": device_name,
                     "stage": stage,
-                    "ms": middle * 1e3,
-                    "ms_lower_quartile": low * 1e3,
-                    "ms_upper_quartile": high * 1e3,
-                    "samples_ms": " ".join(f"{1e3 * s:.6g}" for s in samples),
                 }
+                | spread_ms(samples)
             )
     return pd.DataFrame(rows)
 
@@ -89,7 +78,7 @@ def memory(spec: dict, row: RunSpec, tokens: Path) -> pd.DataFrame:
     of_layer = spec["tokens"][0], spec["num_experts"][0], spec["top_k"][-1]
     for factor, backend in product(spec["capacity_factors"], BACKENDS):
         layer = ProfiledLayer(
-            Shape(*of_layer, spec["dim"], dtype_of(spec), factor),
+            Shape(*of_layer, spec["dim"], DTYPES[spec["precision"]], factor),
             spec["expert_hidden"],
             spec["device"],
             backend,
@@ -130,8 +119,12 @@ def facts(profile: pd.DataFrame, peaks: pd.DataFrame) -> pd.DataFrame:
     """How time grows with experts and choices, and memory with capacity."""
     whole = profile[profile.stage == "whole"]
     found = [
-        of_repeats("time_per_doubled_experts", growth_R(whole, "num_experts")),
-        of_repeats("time_per_doubled_choices", growth_R(whole, "top_k")),
+        of_repeats(
+            f"time_per_doubled_{name}",
+            f"growth of a layer's time where its {name} double",
+            growth_R(whole, axis),
+        )
+        for name, axis in (("experts", "num_experts"), ("choices", "top_k"))
     ]
     steps = peaks[peaks["of"] == "training step"]
     for backend, of_backend in steps.groupby("dispatch"):
@@ -139,7 +132,8 @@ def facts(profile: pd.DataFrame, peaks: pd.DataFrame) -> pd.DataFrame:
         least = peak.index[0]
         for factor in peak.index[1:]:
             name = f"memory_of_capacity_{factor:g}_over_{least:g}_{backend}".replace(".", "_")
-            found.append(exact(name, peak[factor] / peak[least], "ratio", 1))
+            about = f"peak memory at capacity factor {factor:g} over {least:g}, dispatch {backend}"
+            found.append(exact(name, about, peak[factor] / peak[least], "ratio"))
     return fact_table(found)
 
 

@@ -27,11 +27,11 @@ def arm_row(cell: pd.DataFrame, exact: pd.DataFrame, stories: Stories) -> dict[s
     row |= {"runs": " ".join(cell.run), "margin": WANTED}
     if finished.empty:
         return row
-    twins = exact.set_index("trained_run").loc[finished.trained_run].run
+    twins = exact.set_index("trained_run").loc[finished.trained_run]
     found = bits_per_byte_difference(
-        stories.nats(finished.run), stories.nats(twins), stories.bytes(twins)
+        stories.nats(finished.run), stories.nats(twins.run), stories.bytes(twins.run)
     )
-    row |= {"bits_per_byte_fp32": exact.bits_per_byte.mean(), **columns(CHANGE, found.interval)}
+    row |= {"bits_per_byte_fp32": twins.bits_per_byte.mean(), **columns(CHANGE, found.interval)}
     row |= {f"{CHANGE}_low90": found.interval90.low, f"{CHANGE}_high90": found.interval90.high}
     if len(finished) > 1:
         row["equivalent"] = equivalent(found.interval90, WANTED)
@@ -54,7 +54,8 @@ def main() -> None:
         for _, cell in runs.groupby("cell", sort=False)
         for precision in ROUNDED
     ]
-    arms = pd.DataFrame(rows)
+    known = ["cell", *IDENTITY, "router_precision", "n", "n_failed", "failures", "runs", "margin"]
+    arms = pd.DataFrame(rows, columns=None if rows else known)
     expected = [f"{key}{end}" for key in MEANS for end in ("", "_low", "_high")]
     expected += ["bits_per_byte_fp32", f"{CHANGE}_low90", f"{CHANGE}_high90", "equivalent"]
     arms = arms.reindex(columns=list(dict.fromkeys([*arms, *expected])))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from moe_core.analysis.flip_columns import KINDS
+from moe_core.analysis.flip_columns import COLUMNS, KINDS
 from moe_core.provenance import write_atomic
 from moe_core.routing.router_net import ROUTER_PRECISIONS
 from workflow_scripts.aggregate import IDENTITY, Stories
@@ -14,6 +14,13 @@ SHARES = {
     "first_changed": "decisions",
     "set_changed": "decisions",
 }
+
+
+OF_RUN = ("run", "cell", "strategy", "label", "seed")
+# columns where no router of the study learns
+NONE = ["cell", *IDENTITY, "seed", "status", "failure", "router_precision"]
+NONE += ["bits_per_byte", "bits_per_byte_less_fp32", "trained_run", "run"]
+NONE += [f"{key}_{kind}" for kind in KINDS for key in SHARES]
 
 
 def shares(flips: pd.DataFrame) -> dict[str, float]:
@@ -47,7 +54,7 @@ def run_rows(row: pd.Series, flips: pd.DataFrame, stories: Stories) -> list[dict
 def main() -> None:
     arguments = parser(__doc__)
     path_argument(arguments, "summary", "folder", "out", "flips")
-    arguments.add_argument("--runs", nargs="+", required=True, help="ids of runs")
+    arguments.add_argument("--runs", nargs="*", required=True, help="ids of runs")
     given = arguments.parse_args()
     summary = pd.read_csv(given.summary).set_index("run", drop=False)
     stories, rows, counts = Stories(given.folder), [], []
@@ -55,11 +62,13 @@ def main() -> None:
         row = summary.loc[name]
         flips = pd.read_csv(given.folder / name / "flips.csv")
         rows += run_rows(row, flips, stories)
-        for place, key in enumerate(("run", "cell", "strategy", "label", "seed")):
+        for place, key in enumerate(OF_RUN):
             flips.insert(place, key, row[key])
         counts.append(flips)
-    write_atomic(given.out, pd.DataFrame(rows).to_csv(index=False))
-    write_atomic(given.flips, pd.concat(counts).to_csv(index=False))
+    table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=NONE)
+    flips = pd.concat(counts) if counts else pd.DataFrame(columns=[*OF_RUN, *COLUMNS])
+    write_atomic(given.out, table.to_csv(index=False))
+    write_atomic(given.flips, flips.to_csv(index=False))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from moe_core.analysis.flip_columns import ROUNDED
 from moe_core.figures.style import order
 from moe_core.figures.typeset import escape, table, typeset
 from moe_core.provenance import write_atomic
+from workflow_scripts.aggregate import WANTED
 from workflow_scripts.command import parser, path_argument, run
 
 CHANGE = "bits_per_byte_less_fp32"
@@ -27,7 +28,8 @@ def line(label: str, arms: pd.DataFrame) -> str:
         arm = arms[arms.router_precision.eq(precision)].iloc[0]
         shares = (arm.set_changed_local, arm.set_changed_compounded)
         cells += [change(arm), " / ".join(typeset(share, "share_fine") for share in shares)]
-    return " & ".join([*cells, f"{arms.n.max():.0f}"])
+    counts = sorted({f"{n:.0f}" for n in arms.n})
+    return " & ".join([*cells, ", ".join(counts)])
 
 
 def main() -> None:
@@ -39,7 +41,7 @@ def main() -> None:
     for strategy in order(list(arms.strategy)):
         own = arms[arms.strategy.eq(strategy)]
         lines += [line(label, cell) for label, cell in own.groupby("label", sort=False)]
-    margin = typeset(UNIT * arms.margin.iloc[0], "count")
+    margin = typeset(UNIT * WANTED, "count")
     hole = r" $\ddagger$ Seeds failed." if arms.n_failed.any() else ""
     caption = rf"""Trained models with routers in lower precision, all else in float32: change in
     thousandths of a bit per byte with its 95\,\% interval over paired seeds and stories, and

@@ -37,7 +37,7 @@ class Evidence:
             raise UntestableError(f"no experiment tells {name}")
         found = self.facts[name]
         if found.not_measured:
-            raise UntestableError(f"{name}: {found.not_measured}")
+            raise UntestableError(f"{found.about}: {found.not_measured}")
         return found
 
     def runs(self, arm: Arm) -> pd.DataFrame:

@@ -12,15 +12,19 @@ from moe_core.stats.intervals import Interval
 
 @dataclass(frozen=True)
 class Fact:
-    """A value with its interval; where there is none, not_measured says why."""
+    """A value with its interval, whose ends are nan where it is exact; about: in words.
 
+    Where there is no value, not_measured says why.
+    """
+
+    about: str
     interval: Interval
     unit: str
     not_measured: str
 
 
 def read_facts(paths: Iterable[Path]) -> dict[str, Fact]:
-    """By name, of tables with the columns fact, value, low, high, unit, n and not_measured.
+    """By name, of tables with the columns of ``measure.facts``.
 
     Raises StudyError where two tables tell the same fact.
     """
@@ -31,5 +35,5 @@ def read_facts(paths: Iterable[Path]) -> dict[str, Fact]:
                 raise StudyError(str(path), f"{row['fact']} stands in another table, too")
             why = "" if pd.isna(row["not_measured"]) else str(row["not_measured"])
             measured = Interval(row["value"], row["low"], row["high"], 0 if why else int(row["n"]))
-            facts[str(row["fact"])] = Fact(measured, str(row["unit"]), why)
+            facts[str(row["fact"])] = Fact(str(row["about"]), measured, str(row["unit"]), why)
     return facts

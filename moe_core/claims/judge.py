@@ -100,15 +100,16 @@ def _within(rule: Within, evidence: Evidence) -> Judgement:
 def _measured(rule: Measured, evidence: Evidence) -> Judgement:
     found = evidence.fact(rule.fact)
     mean, low, high, n = astuple(found.interval)
+    ends = (mean, mean) if math.isnan(low) else (low, high)
     least = -math.inf if rule.low is None else rule.low
     most = math.inf if rule.high is None else rule.high
     verdict = Verdict.INCONCLUSIVE
-    if least <= low and high <= most:
+    if least <= ends[0] and ends[1] <= most:
         verdict = Verdict.SUPPORTED
-    elif high < least or most < low:
+    elif ends[1] < least or most < ends[0]:
         verdict = Verdict.REFUTED
-    name = rule.fact.replace("_", " ")
-    reason = f"{name}: {_text(mean, low, high)}, asked {_band(rule)}"
+    value = f"{mean:.4g}" if math.isnan(low) else _text(mean, low, high)
+    reason = f"{found.about}: {value}, asked {_band(rule)}"
     return Judgement(verdict, reason, mean, low, high, found.unit, n)
 
 

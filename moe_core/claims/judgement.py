@@ -27,7 +27,8 @@ HELD = (Verdict.SUPPORTED, Verdict.EQUIVALENT)
 class Judgement:
     """A verdict with its reason and the effect that it rests on.
 
-    unit: as in moe_core.figures.typeset. n: paired seeds; 1 for a timing. p: of the test behind
+    unit: as in moe_core.figures.typeset. n: paired seeds; repeats of a
+    measured fact, 1 for one that is exact and for a ratio of throughputs. p: of the test behind
     the verdict, nan where there is none. share: of a composed rule, how many parts gave the
     verdict; all else is of the part that decides.
     """

@@ -1,6 +1,7 @@
 """Seconds of a call, of functions that take turns."""
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
@@ -8,7 +9,6 @@ from typing import TypeVar
 import torch
 
 Name = TypeVar("Name", bound=Hashable)
-
 SAMPLE_S = 2e-3  # a sample lasts this long or one call, so that a clock's grain does not count
 
 
@@ -36,6 +36,18 @@ def seconds_in_turn(
         for name, function in functions.items():
             samples[name].append(_seconds(function, calls[name], device))
     return samples
+
+
+def spread_ms(seconds: list[float]) -> dict[str, object]:
+    """Columns of two samples or more: median, quartiles, number, and the samples themselves."""
+    low, middle, high = statistics.quantiles(seconds, n=4, method="inclusive")
+    return {
+        "ms": middle * 1e3,
+        "ms_lower_quartile": low * 1e3,
+        "ms_upper_quartile": high * 1e3,
+        "samples": len(seconds),
+        "samples_ms": " ".join(f"{1e3 * s:.6g}" for s in seconds),
+    }
 
 
 def _seconds(function: Callable[[], object], calls: int, device: str) -> float:

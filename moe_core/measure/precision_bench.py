@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from moe_core.measure.clock import seconds_in_turn, synchronise
+from moe_core.measure.clock import seconds_in_turn, spread_ms, synchronise
 from moe_core.random_streams import stream
 from moe_core.routing.precision import PRODUCTS, int_product, quantised, scaled_product
 from moe_core.routing.router_net import ROUTER_PRECISIONS, RouterPrecision
@@ -72,7 +72,7 @@ def time_precisions(
     """One row a (precision, shape): median and quartiles over rounds, and what ran.
 
     Rounds go through all calls in turn, so that a slow minute touches them alike. ratio: over the
-    median of float32 on that shape. operations: of the precision's last shape.
+    median of float32 on that shape.
     """
     timed = []
     for shape in product(tokens, dims, num_experts):
@@ -83,28 +83,23 @@ def time_precisions(
             timed.append(prepared(precision, x_TD, w_ED))
     calls = {(one.precision, one.shape): one.call for one in timed}
     samples = seconds_in_turn(calls, repeats, device)
-    ran = {one.precision: operations(one.call, device) for one in timed[-len(ROUTER_PRECISIONS) :]}
     return [
         _row(
             one,
             samples[one.precision, one.shape],
             statistics.median(samples["fp32", one.shape]),
-            ran[one.precision],
+            operations(one.call, device),
         )
         for one in timed
     ]
 
 
-def _row(one: TimedCall, seconds: list[float], exact: float, ran: str) -> dict[str, object]:
-    low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
+def _row(one: TimedCall, seconds: list[float], fp32_s: float, ran: str) -> dict[str, object]:
     return {
         "router_precision": one.precision,
         **dict(zip(("tokens", "dim", "num_experts"), one.shape, strict=True)),
-        "ms": median * 1e3,
-        "ms_lower_quartile": low * 1e3,
-        "ms_upper_quartile": high * 1e3,
-        "ratio": median / exact,
-        "samples": len(seconds),
+        **spread_ms(seconds),
+        "ratio": statistics.median(seconds) / fp32_s,
         "exact": one.exact,
         "operations": ran,
     }

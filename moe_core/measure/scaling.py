@@ -6,8 +6,9 @@ A step of N processes with T tokens each takes
 
 fixed_s and token_s are fitted to measured steps of one process, alpha_s (of a message) and beta_s
 (of a byte sent) to measured all-to-all exchanges. sharing: processes to a core, 1 where each has
-its own. It assumes load that is even over experts, exchanges one after the other, a message to each
-of the other processes in turn, and nothing hidden behind compute. Free of torch.
+its own. It assumes load that is even over experts, as many experts as processes or more, exchanges
+one after the other, a message to each of the other processes in turn, and nothing hidden behind
+compute. Free of torch.
 """
 
 from collections.abc import Sequence

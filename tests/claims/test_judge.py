@@ -12,6 +12,7 @@ from moe_core.claims.judge import judge
 from moe_core.claims.judgement import Judgement
 from moe_core.claims.rules import Rule
 from moe_core.errors import StudyError
+from moe_core.measure.facts import exact, fact_table, missing, of_repeats
 from moe_core.stats.intervals import Interval
 
 RULE = TypeAdapter(Rule)
@@ -445,33 +446,43 @@ def test_a_failed_audit_a_missing_arm_or_measure_is_not_testable(world, rule):
 @pytest.mark.parametrize(
     ("band", "ends", "verdict"),
     [
-        ({"high": 1e-5}, (3e-6, 3e-6, 3e-6), "SUPPORTED"),
-        ({"high": 0}, (0, 0, 0), "SUPPORTED"),  # its end belongs to a band
-        ({"high": 0}, (2, 2, 2), "REFUTED"),
+        ({"high": 1e-5}, (3e-6, math.nan, math.nan), "SUPPORTED"),
+        ({"high": 0}, (0, math.nan, math.nan), "SUPPORTED"),  # its end belongs to a band
+        ({"high": 0}, (2, math.nan, math.nan), "REFUTED"),
+        ({"high": 1}, (math.nan, math.nan, math.nan), "INCONCLUSIVE"),
         ({"low": 1}, (1.2, 0.9, 1.5), "INCONCLUSIVE"),
         ({"low": 1}, (0.8, 0.7, 0.95), "REFUTED"),
         ({"low": 1, "high": 2}, (1.5, 1.1, 2.3), "INCONCLUSIVE"),
     ],
 )
 def test_a_measured_fact_in_a_band(world, band, ends, verdict):
-    world.facts = {"speed": Fact(Interval(*ends, n=7), "ratio", "")}
+    world.facts = {"speed": Fact("gain", Interval(*ends, n=7), "ratio", "")}
     found = judged({"kind": "measured", "fact": "speed", **band}, world)
-    assert (found.verdict, found.effect, found.n) == (verdict, ends[0], 7)
+    assert (found.verdict, found.n) == (verdict, 7)
+    np.testing.assert_equal(found.effect, ends[0])
+    assert found.reason.startswith("gain: ")
+
+
+NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 
 
 def test_what_was_not_measured_is_no_evidence(world):
-    world.facts = {"speed": Fact(Interval(math.nan, math.nan, math.nan, 0), "ratio", "no GPU here")}
-    for fact, why in (("speed", "speed: no GPU here"), ("depth", "no experiment tells depth")):
+    world.facts = {"speed": Fact("gain", NOTHING, "ratio", "no GPU here")}
+    for fact, why in (("speed", "gain: no GPU here"), ("depth", "no experiment tells depth")):
         found = judged({"kind": "measured", "fact": fact, "low": 1}, world)
         assert (found.verdict, found.reason) == ("NOT TESTABLE", why)
 
 
 def test_facts_are_read_with_their_reasons(tmp_path):
     table = tmp_path / "facts.csv"
-    head = "fact,value,low,high,unit,n,not_measured\n"
-    table.write_text(head + "a,0.5,0.4,0.6,ratio,3,\nb,,,,nats,,no GPU here\n")
+    told = [of_repeats("a", "gain", [0.1, 0.2]), missing("b", "loss", "nats", "no GPU here")]
+    fact_table([*told, exact("c", "errors", 0, "count")]).to_csv(table, index=False)
     facts = read_facts([table])
-    assert facts["a"] == Fact(Interval(0.5, 0.4, 0.6, 3), "ratio", "")
+    assert facts["a"].interval.mean == pytest.approx(math.exp(0.15))
+    assert facts["a"].interval.low < math.exp(0.15) < facts["a"].interval.high
+    assert facts["a"].about == "gain (mean over repeats of one process)"
+    assert (facts["c"].interval.mean, facts["c"].interval.n) == (0, 1)
+    assert math.isnan(facts["c"].interval.low)
     assert (facts["b"].not_measured, facts["b"].interval.n) == ("no GPU here", 0)
     with pytest.raises(StudyError, match="a stands in another table"):
         read_facts([table, table])

@@ -223,7 +223,7 @@ def test_the_ledger_of_claims_yaml_where_c01_is_true(world, command):
         "C26": "NOT TESTABLE",
     }
     assert ledger.verdict[[*expected]].to_dict() == expected
-    assert ledger.reason["C09"].startswith("2 of 2: no experiment tells memory_of_capacity_")
+    assert ledger.reason["C09"].startswith("4 of 4: no experiment tells memory_of_capacity_")
     assert (ledger.verdict["C36"], ledger.reason["C36"]) == ("AWAITS", "awaits: vision")
     assert ledger.reason["C20"].endswith("no results of the experiment balance")
     assert ledger.reason["C26"].startswith("max_vio of expert_choice")
