@@ -17,6 +17,8 @@ rule numbers:
         kernel_facts="results/kernels/kernel_facts.csv",
         layer_facts="results/kernels/layer_facts.csv",
         expert_parallel_facts="results/expert_parallel/facts.csv",
+        precision_flips="results/precision/flips.csv",
+        precision_speed="results/precision/speed.csv",
     output:
         json="results/report/numbers.json",
     log:
@@ -42,6 +44,7 @@ rule numbers:
         "--costs_of_adapters {input.costs_of_adapters:q} --analysis {input.analysis:q} "
         "--kernel_facts {input.kernel_facts:q} --layer_facts {input.layer_facts:q} "
         "--expert_parallel_facts {input.expert_parallel_facts:q} "
+        "--precision_flips {input.precision_flips:q} --precision_speed {input.precision_speed:q} "
         "--out {output.json:q} 2>&1 | tee {log:q}"
 
 

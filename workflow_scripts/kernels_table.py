@@ -39,9 +39,9 @@ def main() -> None:
     absent = kernels[kernels.not_measured.notna()].drop_duplicates("variant")
     missing = "".join(f" {row.variant}: {row.not_measured}." for row in absent.itertuples())
     caption = rf"""Stages of routing of {grouped(first.tokens)} tokens: ms (GB/s of what must move,
-    share of a copy's rate in the same run), medians of interleaved repeats; select and move with
-    their backward. Rows of width {first.dim} in {first.precision} on {escape(str(first.device))}.
-    {escape(missing)}"""
+    share of the rate of a copy of as many bytes), medians of interleaved repeats; select and move
+    with their backward. Rows of width {first.dim} in {first.precision} on
+    {escape(str(first.device))}. {escape(missing)}"""
     head = " & ".join(["$E$", "$K$", "Stage", *VARIANTS])
     columns = "rrl" + "r" * len(VARIANTS)
     write_atomic(given.out, table(caption, "tab:kernels", columns, head, lines(kernels)))

@@ -12,6 +12,7 @@ from moe_core.numbers.capacity import capacity_numbers
 from moe_core.numbers.facts import fact_numbers
 from moe_core.numbers.judgements import audit_numbers, claim_numbers
 from moe_core.numbers.number import Number
+from moe_core.numbers.precision import precision_numbers
 from moe_core.numbers.rates import rate_numbers
 from moe_core.numbers.study import environment_numbers, study_numbers
 from moe_core.numbers.unified import failed_numbers, unified_numbers
@@ -33,6 +34,8 @@ SOURCES = (
     "adapters",
     "costs_of_adapters",
     "analysis",
+    "precision_flips",
+    "precision_speed",
     *FACTS,
 )
 
@@ -61,6 +64,7 @@ def main() -> None:
         *adapter_numbers(pd.read_csv(given.adapters)),
         *adapter_cost_numbers(read["costs_of_adapters"]),
         *analysis_numbers(pd.read_csv(given.analysis)),
+        *precision_numbers(pd.read_csv(given.precision_flips), pd.read_csv(given.precision_speed)),
         *fact_numbers({name: pd.read_csv(paths[name]) for name in FACTS}),
     ]
     table = {

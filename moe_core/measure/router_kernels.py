@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -212,25 +211,13 @@ class Deviation:
 
 
 def deviation(variant: Variant, inputs: Inputs) -> Deviation:
-    """Of all three stages, forward and backward."""
-    shape = inputs.shape
-    with torch.no_grad():
-        best_TK = inputs.logits_TE.topk(min(shape.top_k + 1, shape.num_experts)).values
-        clear_T = (best_TK.diff() != 0).all(1)
-        logits_TE, ids_TK = inputs.logits_TE, inputs.routing.expert_A.view(-1, shape.top_k)
-        slots = ids_TK, shape.num_experts, shape.capacity
-        found, expected = (
-            [*one.select(logits_TE, shape.top_k), *one.slots(*slots)] for one in (variant, TORCH)
-        )
-        found[0], expected[0] = found[0][clear_T], expected[0][clear_T]
-        found.append(variant.move(inputs.x_TD, inputs.limited))
-        expected.append(TORCH.move(inputs.x_TD, inputs.limited))
-    ours, theirs = variant.calls(inputs), TORCH.calls(inputs)
-    for stage in ("select", "move"):
-        found += cast(tuple[Tensor, ...], ours[stage]())
-        expected += cast(tuple[Tensor, ...], theirs[stage]())
+    """Of all three stages; gradients of each result apart, so that a large one hides no other."""
+    best_TK = inputs.logits_TE.detach().topk(min(inputs.shape.top_k + 1, inputs.shape.num_experts))
+    clear_T = (best_TK.values.diff() != 0).all(1)
     mismatches, error = 0, 0.0
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(
+        _results(variant, inputs, clear_T), _results(TORCH, inputs, clear_T), strict=True
+    ):
         if other.is_floating_point():
             off = (one.double() - other.double()).abs() / other.double().abs().max()
             mismatches += int((~off.isfinite()).sum())
@@ -238,3 +225,20 @@ def deviation(variant: Variant, inputs: Inputs) -> Deviation:
         else:
             mismatches += int((one != other).sum())
     return Deviation(mismatches, error)
+
+
+def _results(variant: Variant, inputs: Inputs, clear_T: Tensor) -> list[Tensor]:
+    """All that the stages give, and the gradients of each of it."""
+    shape, logits_TE, x_TD = inputs.shape, inputs.logits_TE, inputs.x_TD
+    expert_TK, *scores = variant.select(logits_TE, shape.top_k)
+    ids_TK = inputs.routing.expert_A.view(-1, shape.top_k)
+    placed = variant.slots(ids_TK, shape.num_experts, shape.capacity)
+    weight_A = inputs.limited.weight_A.detach().requires_grad_()
+    y_TD = variant.move(x_TD, replace(inputs.limited, weight_A=weight_A))
+    gradients = [
+        torch.autograd.grad(part, logits_TE, torch.ones_like(part), retain_graph=True)[0]
+        for part in scores
+    ]
+    gradients += torch.autograd.grad(y_TD, [x_TD, weight_A], torch.ones_like(y_TD))
+    results = [expert_TK[clear_T], *scores, *placed, y_TD, *gradients]
+    return [result.detach() for result in results]
