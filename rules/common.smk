@@ -79,7 +79,8 @@ ALL_CORES = workflow.cores or os.cpu_count()
 GPU = 1 if study.config.device == "cuda" else 0
 WHOLE_GPU = GPU * study.config.execution.runs_per_gpu
 # processes that share out experts: on GPUs as many as were given, up to four
-GIVEN_GPUS = workflow.global_resources.get("gpu", 0) // max(1, WHOLE_GPU)
+SHARES = workflow.global_resources
+GIVEN_GPUS = SHARES["gpu"].value // WHOLE_GPU if GPU and "gpu" in SHARES else 0
 SIDE_BY_SIDE = min(4, max(study.scale.world_size, GIVEN_GPUS)) if GPU else 1
 ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
 # ids of adapters begin with their method
