@@ -9,8 +9,12 @@ import sys
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
+from moe_core.claims.facts import read_facts
+from moe_core.claims.rules import Measured, leaves
+from moe_core.claims.schema import load_claims
 from moe_core.runs import cell_name
 from moe_core.study import load_study
 
@@ -236,3 +240,27 @@ def test_one_seed_has_no_interval_and_still_a_report(finished, tmp_path):
     several = finished.read("results/report/numbers.tex")
     assert set(re.findall(keys, text)) == set(re.findall(keys, several))
     assert r"bits_per_byte_minus_dense/interval\endcsname{(none: one seed)}" in text
+
+
+def test_every_fact_that_a_claim_asks_for_is_told(finished):
+    claims = load_claims(finished.folder / "claims.yaml")
+    asked = {
+        leaf.fact
+        for claim in claims
+        if claim.rule
+        for leaf in leaves(claim.rule)
+        if isinstance(leaf, Measured)
+    }
+    facts = read_facts(
+        finished.folder / "results" / f"{name}.csv"
+        for name in ("kernels/kernel_facts", "kernels/layer_facts", "expert_parallel/facts")
+    )
+    assert asked
+    assert asked <= {*facts}
+    assert facts["expert_parallel_loss_difference"].interval.mean <= 1e-5
+    assert facts["expert_parallel_bytes_off_formula"].interval.mean == 0
+    compiled = facts["compiled_mismatches"]
+    assert compiled.interval.mean == 0 or compiled.not_measured
+    if not torch.cuda.is_available():
+        assert "need a GPU" in facts["triton_router_speedup"].not_measured
+        assert "need a GPU" in finished.read("results/report/kernels_table.tex")
