@@ -235,10 +235,10 @@ def _results(variant: Variant, inputs: Inputs, clear_T: Tensor) -> list[Tensor]:
     placed = variant.slots(ids_TK, shape.num_experts, shape.capacity)
     weight_A = inputs.limited.weight_A.detach().requires_grad_()
     y_TD = variant.move(x_TD, replace(inputs.limited, weight_A=weight_A))
-    gradients = [
-        torch.autograd.grad(part, logits_TE, torch.ones_like(part), retain_graph=True)[0]
-        for part in scores
-    ]
+    gradients: list[Tensor] = []
+    for place in range(len(scores)):  # each of a pass of its own: a compiled one is not kept
+        part = variant.select(logits_TE, shape.top_k)[1 + place]
+        gradients += torch.autograd.grad(part, logits_TE, torch.ones_like(part))
     gradients += torch.autograd.grad(y_TD, [x_TD, weight_A], torch.ones_like(y_TD))
     results = [expert_TK[clear_T], *scores, *placed, y_TD, *gradients]
     return [result.detach() for result in results]
