@@ -168,7 +168,7 @@ def test_nothing_is_left_of_an_export_that_fails(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StudyError, match="new: cannot be written: No space left on device"):
         export_run(run, results, tmp_path / "new")
     assert not [*tmp_path.iterdir()]
 

@@ -31,7 +31,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokens = folder / "tokens" / DENSE.tokens
     write_tokens(tokens)
     for spec in (*SPECS.values(), DENSE):
-        write_run(folder / "runs" / run_id(spec), spec, open_corpus(tokens).counts_V)
+        write_run(folder / "runs" / run_id(spec), spec, open_corpus(tokens))
     return folder
 
 
@@ -94,7 +94,7 @@ def test_routing_names_every_token_that_was_read(say: Any) -> None:
     ("options", "told"),
     [
         (["--prompt", ""], "prompt 1: is empty"),
-        (["--prompt", "ok", "The ß and é"], "prompt 2: the run's vocabulary lacks ß é"),
+        (["--prompt", "ok", "The ß and é"], "prompt 2: the run's vocabulary lacks 'ß' 'é'"),
         (["--prompt", "The " * 16], "prompt 1: has 65 tokens, where the run was trained on 64"),
         (["--prompt", "A", "--top-p", "0"], "--top-p: 0 is not"),
         (["--prompt", "A", "--top-p", "1.5"], "--top-p: 1.5 is not"),
