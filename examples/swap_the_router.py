@@ -30,7 +30,6 @@ def main(folder: Path) -> None:
         raise StudyError(str(checkpoint), "is there already", "remove it or name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     text.write_text(SEPARATOR.join(builtin_stories(seed=0, count=600)))
-
     study, run, stories = read_study(Path("config.yaml"), ["scale=quick"]), {}, {}
     for router in ROUTERS:
         for seed in SEEDS:
@@ -43,19 +42,18 @@ def main(folder: Path) -> None:
     a, b = ([stories[router, seed].nats for seed in SEEDS] for router in ROUTERS)
     found = bits_per_byte_difference(a, b, stories[ROUTERS[0], 0].bytes).interval
     print(f"{' less '.join(ROUTERS)}: {found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
-
     export_run(run[ROUTERS[0], 0], folder, checkpoint)
     model = AutoModelForCausalLM.from_pretrained(checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     prompt = tokenizer("One day", return_tensors="pt", return_token_type_ids=False)
-    written = model.generate(**prompt, max_new_tokens=60, do_sample=False)
-    print(f"{type(model).__name__}: {tokenizer.decode(written[0], skip_special_tokens=True)}")
+    written = model.generate(**prompt, max_new_tokens=60, do_sample=False)[0]
+    print(f"{type(model).__name__}: {tokenizer.decode(written, skip_special_tokens=True)}")
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(prog="python -m examples.swap_the_router")
-    arguments.add_argument("folder", type=Path, metavar="FOLDER", help="made if it is not there")
+    options = argparse.ArgumentParser("python -m examples.swap_the_router")
+    options.add_argument("folder", type=Path, metavar="FOLDER")
     try:
-        main(arguments.parse_args().folder)
+        main(options.parse_args().folder)
     except StudyError as error:
         sys.exit(f"error: {error}")

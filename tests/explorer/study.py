@@ -46,10 +46,10 @@ ARMS: list[tuple[str, dict[str, Any]]] = [
 FAILURE = "divergence at step 7: loss <9> nats"
 
 
-def write_tokens(folder: Path) -> None:
-    """Every split has all stories."""
+def write_tokens(folder: Path, tokenizer: Tokenizer | None = None) -> None:
+    """Every split has all stories. tokenizer: of their characters unless given."""
     folder.mkdir(parents=True)
-    tokenizer = character_tokenizer(STORIES)
+    tokenizer = tokenizer or character_tokenizer(STORIES)
     tokenizer.save(str(folder / "tokenizer.json"))
     splits = {}
     for name in SPLITS:

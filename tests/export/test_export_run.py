@@ -181,6 +181,21 @@ def test_a_folder_in_use_is_left_alone(results: Path, trained: Trained, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("name", [".", "link"])
+def test_an_empty_folder_is_filled_where_it_is(
+    name: str, results: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = trained(ROWS["softk"])
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/link").symlink_to(tmp_path / "target")
+    (tmp_path / "target").mkdir()
+    monkeypatch.chdir(tmp_path / ("target" if name == "." else "empty"))
+    export_run(run, results, Path(name))
+    assert (tmp_path / "target/config.json").is_file()
+    assert (tmp_path / "empty/link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "target"]
+
+
 def test_a_run_that_failed_or_is_not_there_is_refused(results: Path, tmp_path: Path) -> None:
     spec = row("softk", num_experts=5)
     failure = {"cause": "divergence", "step": 7, "detail": "loss 9 nats"}
