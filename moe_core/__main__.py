@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -56,7 +57,9 @@ def main() -> None:
     left.add_argument("run", help="a finished run of a model")
     left.add_argument("folder", type=Path, help="made by this, or empty")
     left.add_argument("--results", type=Path, default=Path("results"))
-    add_options(commands.add_parser("generate", help="let a finished run write on from prompts"))
+    add_options(
+        commands.add_parser("generate", help="let a finished run write on from prompts, on the CPU")
+    )
     exported = commands.add_parser("adapter", help="write a run's adapters as peft lays them out")
     exported.add_argument("run", help="a finished run of adapters")
     exported.add_argument("folder", type=Path, help="adapter_config.json and its tensors go here")
@@ -103,8 +106,16 @@ def main() -> None:
                 export_adapter(given.run, given.results, given.folder)
             case "trace":
                 print(*trace(given.what, given.results), sep="\n")
+        sys.stdout.flush()
     except StudyError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except OSError as error:
+        if error.filename is not None:  # of a file, and not of what is printed
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest goes nowhere
+        sys.exit(f"error: cannot print: {error.strerror}")
 
 
 def read_study(path: Path, settings: Sequence[str] = ()) -> Study:

@@ -33,3 +33,17 @@ def test_two_routers_are_compared_and_one_is_exported(tmp_path):
     assert difference == pytest.approx(means["softk"] - means["loss_free"], abs=6e-4)
     assert low < difference < high
     assert "MixtralForCausalLM: One day" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [([], "usage: python -m examples.swap_the_router"), (["."], "checkpoint: is there already")],
+)
+def test_what_it_cannot_do_it_says_before_it_trains(tmp_path, folder, words):
+    (tmp_path / "checkpoint").mkdir()
+    command = [sys.executable, "-m", "examples.swap_the_router", *(tmp_path / f for f in folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "stories.txt").exists()

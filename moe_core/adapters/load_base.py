@@ -3,22 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from moe_core.adapters.base import HubBase, OwnBase
 from moe_core.errors import StudyError
 from moe_core.model.config import TransformerConfig
 from moe_core.model.transformer import Transformer
+from moe_core.training.trained import load_weights
 
 
 def trained_base(config: TransformerConfig, weights: Path, counts_V: Tensor) -> OwnBase:
     """A model of the bench as its training left it."""
     model = Transformer(config, counts_V)
-    stored = load_file(weights)
-    if config.tied_head:
-        stored["head.weight"] = stored["embedding.weight"]
-    model.load_state_dict(stored)
+    load_weights(model, weights)
     return OwnBase(model)
 
 

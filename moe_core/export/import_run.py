@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from moe_core.corpus.tokenization import vocabulary_size
+from moe_core.damaged import damaged
 from moe_core.errors import StudyError
 from moe_core.export.faithful import ARCHITECTURES
 from moe_core.export.layout import configuration, constants, places
@@ -40,14 +42,24 @@ def import_run(folder: Path) -> Imported:
     damaged, and for a checkpoint that no model of the bench is.
     """
     told, stored, tokenizer = _read(folder)
-    config = _as_ours(folder, told, stored)
-    model = Transformer(config, torch.ones(told["vocab_size"], dtype=torch.int64)).eval()
+    try:
+        config = _as_ours(folder, told, stored)
+        model = Transformer(config, torch.ones(told["vocab_size"], dtype=torch.int64)).eval()
+    except StudyError:
+        raise
+    except Exception as error:  # numbers that fit no model fail wherever they are first used
+        raise damaged(folder / "config.json", error) from None
     ours, fixed = model.state_dict(), constants(config)
     wanted = fixed | {place.theirs: ours[place.ours][place.index] for place in places(config)}
     for name in sorted(stored.keys() | wanted.keys()):
         problem = _mismatch(stored.get(name), wanted.get(name), fixed.get(name))
         if problem:
             raise StudyError(f"{folder / 'model.safetensors'}: {name}", problem)
+    if (size := vocabulary_size(tokenizer)) != model.vocab_size:
+        raise StudyError(
+            str(folder / "tokenizer.json"),
+            f"has {size} tokens, and {model.vocab_size} are embedded",
+        )
     for place in places(config):
         ours[place.ours][place.index] = stored[place.theirs].float() / place.factor
     return Imported(model, tokenizer, told["max_position_embeddings"])
@@ -62,8 +74,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Tokenizer]:
             raise StudyError(str(folder), f"has no {name}", "name a folder that was exported")
     try:
         told = AutoConfig.from_pretrained(folder).to_dict()
-    except (OSError, ValueError) as error:
-        raise _damaged(folder / "config.json", error) from None
+    except Exception as error:  # what is damaged may raise anything
+        raise damaged(folder / "config.json", error) from None
     if told["model_type"] not in ARCHITECTURES:
         raise StudyError(
             f"{folder / 'config.json'}: model_type",
@@ -72,17 +84,12 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Tokenizer]:
         )
     try:
         stored = load_file(folder / "model.safetensors")
-    except SafetensorError as error:
-        raise _damaged(folder / "model.safetensors", error) from None
+    except (OSError, SafetensorError) as error:
+        raise damaged(folder / "model.safetensors", error) from None
     try:
         return told, stored, Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # the library raises no narrower one
-        raise _damaged(folder / "tokenizer.json", error) from None
-
-
-def _damaged(path: Path, error: Exception) -> StudyError:
-    first_line = str(error).partition("\n")[0]
-    return StudyError(str(path), f"cannot be read: {first_line}")
+        raise damaged(folder / "tokenizer.json", error) from None
 
 
 def _as_ours(folder: Path, told: dict[str, Any], stored: dict[str, Tensor]) -> TransformerConfig:

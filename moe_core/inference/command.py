@@ -1,11 +1,13 @@
 """``python -m moe_core generate``: a finished run writes on from prompts."""
 
+import os
 import statistics
 import sys
 import time
 from argparse import Namespace
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import torch
 
@@ -29,14 +31,16 @@ def run_generate(given: Namespace) -> None:
     for key, value in (("--tokens", given.tokens), ("--threads", given.threads)):
         if value is not None and value < 1:
             raise StudyError(key, f"{value} is below 1")
+    if given.threads > (cores := os.cpu_count() or 1):
+        raise StudyError("--threads", f"{given.threads} is above {cores}, the cores there are")
     texts = given.prompt or lines_of(given.prompts)
     run = open_run(given.run, given.results)
     prompts = encode_prompts(run, texts)
     traced = given.routing or given.trace
     if traced and not run.model.moe_layers():
         raise StudyError("--routing, --trace", f"{given.run} is dense: nothing is routed")
-    if given.trace and not given.trace.absolute().parent.is_dir():
-        raise StudyError("--trace", f"no folder {given.trace.absolute().parent}")
+    if given.trace:
+        check_place(given.trace)
     # the last position may choose a token more, as it does in training
     room = [run.longest - len(prompt) + 1 for prompt in prompts]
     limits = [min(given.tokens or most, most) for most in room]
@@ -67,8 +71,9 @@ def run_generate(given: Namespace) -> None:
     full = [w == most and not s for w, most, s in zip(written, room, stopped, strict=True)]
     if any(full):
         print(
-            f"{sum(full)} of {len(full)} texts ended at {run.longest} tokens, the length of a "
-            "training sequence: positions beyond were never seen",
+            f"{sum(full)} of {len(full)} texts ended at {run.longest + 1} tokens, the separator "
+            f"before them counted: positions beyond the {run.longest} that training reads were "
+            "never seen",
             file=sys.stderr,
         )
     print(speed(times, sum(written)), file=sys.stderr)
@@ -88,16 +93,21 @@ def speed(times: list[float], tokens: int) -> str:
 def lines_of(path: Path) -> list[str]:
     """Prompts of a file. Raises StudyError if there is none."""
     try:
-        lines = path.read_text().splitlines()
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError("--prompts", f"cannot read {path}: {error}") from None
-    if not lines:
+    if not text:
         raise StudyError("--prompts", f"{path} is empty", "write a prompt a line")
-    return lines
+    # a prompt may hold what else Unicode breaks lines at
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def check_memory(model: Transformer, batch: int, longest: int) -> None:
-    """Raise StudyError where keys and values need more memory than is free."""
+    """Raise StudyError where keys and values need more memory than is free.
+
+    Counted are those of all layers, with room for ``longest`` tokens of each of ``batch`` texts;
+    not what a step computes with, nor the weights, which are loaded already.
+    """
     config, weight = model.config, model.embedding.weight
     needed = 2 * config.layers * batch * longest * config.dim * weight.element_size()
     free = _free_bytes()
@@ -118,6 +128,19 @@ def _free_bytes() -> int | None:
         return None
     found = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
     return found[0] * 1024 if found else None
+
+
+def check_place(path: Path) -> None:
+    """Raise StudyError where no file can be written."""
+    if path.exists() and not path.is_file():
+        raise StudyError("--trace", f"{path} is no file", "name one that may be written")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise StudyError("--trace", f"no folder {folder}")
+    try:
+        TemporaryFile(dir=folder).close()  # what may be written is best known by trying
+    except OSError as error:
+        raise StudyError("--trace", f"cannot write to {folder}: {error.strerror}") from None
 
 
 def write(path: Path, content: str) -> None:

@@ -1,20 +1,16 @@
 """A finished run and its vocabulary, and prompts as it reads them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from tokenizers import Tokenizer
 
-from moe_core.corpus.sources import SEPARATOR
 from moe_core.corpus.tokenization import UNKNOWN
 from moe_core.errors import StudyError
-from moe_core.finished_run import finished_model
 from moe_core.inference.layout import store_by_columns
 from moe_core.model.transformer import Transformer
-from moe_core.training.trained import trained_model
+from moe_core.stored_run import open_stored_run
 
 
 @dataclass(frozen=True)
@@ -29,16 +25,10 @@ class TrainedRun:
 
 def open_run(run: str, results: Path) -> TrainedRun:
     """A run of a study by its id. Raises StudyError for what is no finished run of a model."""
-    _, spec = finished_model(run, results)
-    folder = results / "runs" / run
-    tokens = results / "tokens" / spec.tokens
-    tokenizer = Tokenizer.from_file(str(tokens / "tokenizer.json"))
-    stop_id = tokenizer.token_to_id(SEPARATOR)
-    assert stop_id is not None
-    counts = json.loads((tokens / "meta.json").read_text())["splits"]["train"]["counts"]
-    model = trained_model(folder, spec.model, torch.tensor(counts))
-    store_by_columns(model)
-    return TrainedRun(model, tokenizer, stop_id, spec.training.seq_len)
+    stored = open_stored_run(run, results)
+    store_by_columns(stored.model)
+    longest = stored.spec.training.seq_len
+    return TrainedRun(stored.model, stored.tokenizer, stored.separator_id, longest)
 
 
 def encode_prompts(run: TrainedRun, prompts: Sequence[str]) -> list[list[int]]:
@@ -56,7 +46,7 @@ def encode_prompts(run: TrainedRun, prompts: Sequence[str]) -> list[list[int]]:
         encoding = run.tokenizer.encode(text, add_special_tokens=False)
         spans = zip(encoding.ids, encoding.offsets, strict=True)
         if lacking := {text[slice(*span)]: None for token, span in spans if token == unknown}:
-            told = " ".join(lacking)
+            told = " ".join(map(repr, lacking))
             raise StudyError(key, f"the run's vocabulary lacks {told}", "leave them out")
         ids = [run.stop_id, *encoding.ids]
         if len(ids) > run.longest:

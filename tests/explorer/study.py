@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from moe_core.analysis.record import record, record_nothing, story_of_tokens, token_texts
-from moe_core.corpus.batches import evaluation_windows, open_corpus
+from moe_core.corpus.batches import TokenCorpus, evaluation_windows, open_corpus
 from moe_core.corpus.splits import SPLITS
 from moe_core.corpus.tokenization import character_tokenizer, encode_stories, vocabulary_size
 from moe_core.model.config import TransformerConfig
@@ -47,10 +46,10 @@ ARMS: list[tuple[str, dict[str, Any]]] = [
 FAILURE = "divergence at step 7: loss <9> nats"
 
 
-def write_tokens(folder: Path) -> None:
-    """Every split has all stories."""
+def write_tokens(folder: Path, tokenizer: Tokenizer | None = None) -> None:
+    """Every split has all stories. tokenizer: of their characters unless given."""
     folder.mkdir(parents=True)
-    tokenizer = character_tokenizer(STORIES)
+    tokenizer = tokenizer or character_tokenizer(STORIES)
     tokenizer.save(str(folder / "tokenizer.json"))
     splits = {}
     for name in SPLITS:
@@ -90,10 +89,10 @@ def spec_of(
     return row.model_copy(update={"model": model, "training": training})
 
 
-def write_run(folder: Path, spec: RunSpec, counts_V: torch.Tensor) -> Transformer:
+def write_run(folder: Path, spec: RunSpec, corpus: TokenCorpus) -> Transformer:
     """Initial weights stand for trained ones: larger, so that the choice is no tie."""
     folder.mkdir(parents=True)
-    model = build(spec.model, counts_V, spec.seed).eval()
+    model = build(spec.model, corpus.counts_V, spec.seed).eval()
     save_file(model.stored_tensors(), folder / "weights.safetensors")
     failed = spec.model.moe and spec.model.moe.strategy == "remoe"
     cause, _, detail = FAILURE.partition(" at step 7: ")
@@ -102,6 +101,9 @@ def write_run(folder: Path, spec: RunSpec, counts_V: torch.Tensor) -> Transforme
         "status": "failed" if failed else "finished",
         "failure": {"cause": cause, "step": 7, "detail": detail} if failed else None,
         "spec": spec.model_dump(mode="json"),
+        "test": None if failed else {"bits_per_byte": 8.0},
+        "tokens_sha256": corpus.sha256,
+        "vocab_size": corpus.counts_V.numel(),
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     return model
@@ -233,10 +235,10 @@ def write_study(results: Path) -> Path:
     """A folder like results/ with all that the page is made from; the path of the page."""
     tokens = results / "tokens/builtin-char"
     write_tokens(tokens)
-    counts_V = open_corpus(tokens).counts_V
+    corpus = open_corpus(tokens)
     specs = [spec_of(*arm) for arm in ARMS]
     for spec in specs:
-        model = write_run(results / "runs" / run_id(spec), spec, counts_V)
+        model = write_run(results / "runs" / run_id(spec), spec, corpus)
         write_routing(results / "routing" / run_id(spec), spec, model, tokens)
     write_tables(results, specs)
     return write_page(results, [run_id(spec) for spec in specs], tokens)

@@ -35,7 +35,7 @@ def test_sentences_are_routed_as_moe_core_routes_them(browser, made):
 def test_so_are_they_by_gelu_experts_and_a_head_of_its_own(browser, made, tmp_path):
     tokens, exported = made.parents[1] / "tokens/builtin-char", tmp_path / "model.json"
     spec = spec_of(*ARMS[0], activation="gelu", tied_head=False)
-    write_run(tmp_path / "run", spec, open_corpus(tokens).counts_V)
+    write_run(tmp_path / "run", spec, open_corpus(tokens))
     options = ("--run", tmp_path / "run", "--tokens", tokens, "--out", exported)
     call(exported_model.main, *options)
     with opened(browser, made) as page:

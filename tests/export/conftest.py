@@ -77,7 +77,15 @@ def write_summary(
     folder: Path, spec: RunSpec, status: str, test: Any, failure: dict[str, Any] | None
 ) -> None:
     """What a run's summary says, as far as an export reads it."""
-    told = {"run": run_id(spec), "status": status, "test": test, "failure": failure}
+    corpus = open_corpus(folder.parents[1] / "tokens" / spec.tokens)
+    told = {
+        "run": run_id(spec),
+        "status": status,
+        "test": test,
+        "failure": failure,
+        "tokens_sha256": corpus.sha256,
+        "vocab_size": corpus.counts_V.numel(),
+    }
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(told | {"spec": spec.model_dump(mode="json")})
     (folder / "summary.json").write_text(text)

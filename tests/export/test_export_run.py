@@ -168,7 +168,7 @@ def test_nothing_is_left_of_an_export_that_fails(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StudyError, match="new: cannot be written: No space left on device"):
         export_run(run, results, tmp_path / "new")
     assert not [*tmp_path.iterdir()]
 
@@ -179,6 +179,21 @@ def test_a_folder_in_use_is_left_alone(results: Path, trained: Trained, tmp_path
     with pytest.raises(StudyError, match="holds something already; remove it or name another"):
         export_run(run, results, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", [".", "link"])
+def test_an_empty_folder_is_filled_where_it_is(
+    name: str, results: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = trained(ROWS["softk"])
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/link").symlink_to(tmp_path / "target")
+    (tmp_path / "target").mkdir()
+    monkeypatch.chdir(tmp_path / ("target" if name == "." else "empty"))
+    export_run(run, results, Path(name))
+    assert (tmp_path / "target/config.json").is_file()
+    assert (tmp_path / "empty/link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "target"]
 
 
 def test_a_run_that_failed_or_is_not_there_is_refused(results: Path, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_what_no_class_decodes_is_refused_in_words(
 
 def test_adapters_are_sent_to_their_own_command() -> None:
     run, spec = next(iter(load_study(DEFAULT).adapted.items()))
-    with pytest.raises(StudyError, match=f"{run} is adapters; see `python -m moe_core adapter"):
+    with pytest.raises(StudyError, match=f"{run} is adapters, not a model; see `python -m"):
         check_exportable(run, spec)
 
 

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from moe_core.corpus.tokenization import character_tokenizer
 from moe_core.errors import StudyError
 from moe_core.export.export_run import export_run
 from moe_core.export.import_run import import_run
@@ -125,6 +126,13 @@ MISTAKES: list[tuple[Callable[[Path], Any], str]] = [
         "safetensors: cannot be read",
     ),
     (lambda folder: (folder / "tokenizer.json").write_text("{"), "tokenizer.json: cannot be read"),
+    (told(num_experts="many"), "config.json: "),
+    (told(num_attention_heads=0), "config.json: cannot be read"),
+    (told(num_experts=-1), "config.json: cannot be read"),
+    (
+        lambda folder: character_tokenizer("abc").save(str(folder / "tokenizer.json")),
+        r"tokenizer.json: has 5 tokens, and \d+ are embedded",
+    ),
     (told(model_type="gpt2"), "model_type: is 'gpt2'; allowed: llama, mixtral, olmoe, glm4_moe"),
     (told(rms_norm_eps=1e-5), "rms_norm_eps: is 1e-05, and 9.5[0-9e-]* in a model of the bench"),
     (told(norm_topk_prob=True), "norm_topk_prob: is True, and False in a model of the bench"),

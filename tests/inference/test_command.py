@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from moe_core.__main__ import main
 from moe_core.corpus.batches import open_corpus
+from moe_core.corpus.tokenization import bpe_tokenizer
+from moe_core.inference.command import lines_of
 from moe_core.inference.decoder import Decoder
+from moe_core.inference.sampling import Sampling
 from moe_core.runs import run_id
 from moe_core.study import load_study
 from tests.configurations import DEFAULT
@@ -31,7 +35,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokens = folder / "tokens" / DENSE.tokens
     write_tokens(tokens)
     for spec in (*SPECS.values(), DENSE):
-        write_run(folder / "runs" / run_id(spec), spec, open_corpus(tokens).counts_V)
+        write_run(folder / "runs" / run_id(spec), spec, open_corpus(tokens))
     return folder
 
 
@@ -65,6 +69,34 @@ def test_a_file_of_prompts_is_the_same(say: Any, tmp_path: Path) -> None:
     assert say("--prompts", path, "--tokens", 5)[0] == say("--prompt", *PROMPTS, "--tokens", 5)[0]
 
 
+def test_prompts_are_split_at_line_feeds_alone(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_bytes("\ufeffA\u2028b\r\n\x0cC\n".encode())
+    assert lines_of(path) == ["A\u2028b", "\x0cC"]
+
+
+def test_a_character_of_many_bytes_is_printed_whole(
+    say: Any, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vocabulary of bytes, of which the model is made to say a text."""
+    told = " Łódź 🦊, 雨"
+    tokenizer = bpe_tokenizer(["The fox"], 260)
+    spec = SPECS["softk"].model_copy(update={"tokens": "bytes"})
+    write_tokens(results / "tokens/bytes", tokenizer)
+    write_run(results / "runs" / run_id(spec), spec, open_corpus(results / "tokens/bytes"))
+    ids = iter(tokenizer.encode(told).ids)
+    monkeypatch.setattr(Sampling, "choose", lambda *_: torch.tensor([next(ids)]))
+    printed: list[str] = []
+    monkeypatch.setattr(
+        "builtins.print", lambda text, **k: printed.append(text) if "file" not in k else None
+    )
+    tokens = len(tokenizer.encode(told).ids)
+    assert tokens == len(told.encode())
+    say("--prompt", "The fox", "--tokens", tokens, name=run_id(spec))
+    assert "".join(printed) == "The fox" + told
+    assert all(part in ("The fox", "", *told) for part in printed)
+
+
 def test_a_seed_repeats_a_text_and_fewer_tokens_are_its_start(say: Any) -> None:
     drawn = ("--prompt", "The ", "--temperature", 2, "--top-p", 0.95)
     out = say(*drawn, "--seed", 3, "--tokens", 20)[0]
@@ -78,7 +110,7 @@ def test_no_text_goes_beyond_the_length_of_training(say: Any, tmp_path: Path) ->
     _, err = say("--prompt", "The fox", "--trace", trace)
     (story,) = json.loads(trace.read_text())["stories"]
     stopped = len(story["tokens"]) < LONGEST
-    assert stopped != (f"ended at {LONGEST} tokens" in err)
+    assert stopped != (f"1 of 1 texts ended at {LONGEST + 1} tokens, the separator" in err)
     assert len(story["tokens"]) <= LONGEST
 
 
@@ -94,15 +126,18 @@ def test_routing_names_every_token_that_was_read(say: Any) -> None:
     ("options", "told"),
     [
         (["--prompt", ""], "prompt 1: is empty"),
-        (["--prompt", "ok", "The ß and é"], "prompt 2: the run's vocabulary lacks ß é"),
+        (["--prompt", "ok", "The ß and é"], "prompt 2: the run's vocabulary lacks 'ß' 'é'"),
         (["--prompt", "The " * 16], "prompt 1: has 65 tokens, where the run was trained on 64"),
         (["--prompt", "A", "--top-p", "0"], "--top-p: 0 is not"),
         (["--prompt", "A", "--top-p", "1.5"], "--top-p: 1.5 is not"),
         (["--prompt", "A", "--temperature", "-1"], "--temperature: -1 is not"),
         (["--prompt", "A", "--tokens", "0"], "--tokens: 0 is below 1"),
         (["--prompt", "A", "--threads", "-2"], "--threads: -2 is below 1"),
+        (["--prompt", "A", "--threads", "100000"], "--threads: 100000 is above"),
         (["--prompts", "/no/such/file"], "--prompts: cannot read /no/such/file"),
         (["--prompt", "A", "--trace", "/no/such/folder/t"], "--trace: no folder /no/such/folder"),
+        (["--prompt", "A", "--trace", "/"], "--trace: / is no file"),
+        (["--prompt", "A", "--trace", "/proc/t"], "--trace: cannot write to /proc"),
     ],
 )
 def test_a_mistake_is_one_line(
