@@ -35,12 +35,12 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
     ``grouped`` in bf16, for which its library has a kernel, and ``padded`` in fp32.
     Few assignments without gradients, as of a decoder, get ``active``.
     """
+    known = takes(x_TD, weights)
     if torch.compiler.is_compiling():
-        return "padded"
+        return "padded" if torch.is_grad_enabled() or not known else "grouped"
     _, dim, hidden = weights.out_EDF.shape
     if x_TD.device.type != "cpu":
         return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
-    known = takes(x_TD, weights)
     if known and len(routing.expert_A) <= FEW and not torch.is_grad_enabled():
         return "active"
     rows = max(1, len(routing.expert_A) // routing.num_experts)

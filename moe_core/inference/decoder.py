@@ -59,8 +59,17 @@ class Decoder:
     @torch.inference_mode()
     def read(self, token_id_B: Tensor) -> tuple[Tensor, list[RoutedLayer]]:
         """logits_BV after one more token of each row, and what the layers decided on these B."""
-        model, position_B = self.model, self.position_B
-        heads, end = model.config.heads, int(position_B.max()) + 1
+        end = int(self.position_B.max()) + 1
+        logits_BV, decisions = self.step(token_id_B, self.position_B, end)
+        self.position_B = self.position_B + 1
+        return logits_BV, decisions
+
+    def _step(
+        self, token_id_B: Tensor, position_B: Tensor, end: int
+    ) -> tuple[Tensor, list[RoutedLayer]]:
+        """Tensors alone, with the first ``end`` slots of each row in sight."""
+        model = self.model
+        heads = model.config.heads
         hidden_BS = self.hidden_SS[position_B, :end]
         hidden = hidden_BS.repeat_interleave(heads, 0).unsqueeze(1)  # (B * heads, 1, S)
         rotation = tuple(table[position_B][:, None, None] for table in self.rotation)
@@ -75,7 +84,6 @@ class Decoder:
             y_BD, routed = block.ffn(h_BD, token_id_B, position_B, 1, CAUSAL)
             x_BD = x_BD + y_BD
             decisions += routed
-        self.position_B = position_B + 1
         return model.head(model.norm(x_BD)), decisions
 
     def _attend(
