@@ -13,9 +13,6 @@ from moe_core.routing.routing import Routing
 def sort_kept(routing: Routing) -> tuple[Tensor, Tensor]:
     """order_A: assignments by expert, dropped ones last; end_E, int32: where each expert ends."""
     end_E = routing.kept_per_expert_E().cumsum(0)
-    if torch.compiler.is_compiling():  # which takes neither numpy's sort nor what remembers it
-        id_A = torch.where(routing.kept_A, routing.expert_A, routing.num_experts)
-        return torch.sort(id_A, stable=True).indices, end_E.to(torch.int32)
     by_expert_A = routing.by_expert_A  # one sort serves capacity and dispatch
     kept_A = routing.kept_A.index_select(0, by_expert_A)
     place_A = torch.where(kept_A, kept_A.cumsum(0) - 1, end_E[-1] + (~kept_A).cumsum(0) - 1)

@@ -26,13 +26,16 @@ class Decoder:
         head_dim = config.dim // config.heads
         self.model = model
         self.blocks = [block for block in model.blocks if isinstance(block, Block)]
-        # keys and values of a block: (2, B, heads, S, D / heads); zeros, for 0 * NaN would be NaN
-        self.cache = weight.new_zeros(config.layers, 2, batch, config.heads, longest, head_dim)
+        # keys and values of a block: (2, B, heads, S, D / heads); zeros, for 0 * NaN would be NaN.
+        # A tensor each: a compiler would copy the others to write into a part
+        shape = (2, batch, config.heads, longest, head_dim)
+        self.cache = [weight.new_zeros(shape) for _ in self.blocks]
         self.rotation = rotary_angles(torch.arange(longest, device=weight.device), head_dim)
         # row p is added to the scores of position p: nothing, and -inf where a later slot is
         self.hidden_SS = weight.new_full((longest, longest), -math.inf).triu(1)
         self.row_B = torch.arange(batch, device=weight.device)
         self.position_B = torch.zeros_like(self.row_B)
+        self.step = self._step  # or a compiled one
 
     @torch.inference_mode()
     def read_prompts(
