@@ -164,7 +164,7 @@ def theirs(model: PreTrainedModel, experts: str, attention: str, cache: str) -> 
 def tried_ms(
     model: PreTrainedModel, prompts: list[list[int]], names: list[str], tries: int
 ) -> dict[str, float]:
-    """Milliseconds of each of transformers' settings at a batch; the first of two tries compiles."""
+    """Milliseconds of each of transformers' settings at a batch; the first try may compile."""
     best = {}
     for name in names:
         write = theirs(model, *SETTINGS[name])

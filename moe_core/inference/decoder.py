@@ -56,7 +56,7 @@ class Decoder:
             decisions += routed
         for own, pair in zip(self.cache, cache.pairs, strict=True):
             own[..., :size, :] = torch.stack(pair)
-        self.position_B = length_B
+        self.position_B = length_B.clone()  # of inference mode as those after it, for a compiler
         return model.head(model.norm(x_BSD[self.row_B, length_B - 1])), decisions
 
     @torch.inference_mode()

@@ -114,10 +114,7 @@ def test_a_file_can_be_chosen_again(browser, made, tmp_path):
                 page.click("#trace-file")
             assert page.input_value("#trace-file") == ""
             chooser.value.set_files(path)
-            page.wait_for_function(
-                "document.querySelector('#trace-remark').textContent || "
-                "document.querySelector('#traced .token')"
-            )
+            page.wait_for_selector(f"#trace-remark:not(:empty), {TOKENS}")
         page.wait_for_selector(TOKENS)
 
 
