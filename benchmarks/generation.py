@@ -55,7 +55,7 @@ BATCHES = (1, 4, 16, 64)
 PROMPT, WRITTEN = 16, 64  # tokens
 NEVER = -1  # no text ends by itself
 GREEDY = Sampling(0.0, 1.0, 0)
-BACKENDS = ("active", "segments", "grouped", "padded", "gathered", "reference")
+BACKENDS = ("active", "segments", "grouped", "padded", "reference")
 SETTINGS = {
     f"experts {experts}, attention {attention}, cache {cache}": (experts, attention, cache)
     for experts, attention, cache in [

@@ -13,7 +13,7 @@ from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
 FEW = 4096  # assignments of a pass without gradients (benchmarks/generation.py, experts)
-FEWEST = 32  # of a compiled one, of which each reads its expert alone
+FEWEST = 16  # of a compiled one, of which each reads its expert alone
 
 
 class Sizes(NamedTuple):
