@@ -13,6 +13,7 @@ from moe_core.dispatch.weights import ExpertWeights
 from moe_core.routing.routing import Routing
 
 FEW = 4096  # assignments of a pass without gradients (benchmarks/generation.py, experts)
+FEWEST = 16  # of a compiled one, of which each reads its expert alone
 
 
 class Sizes(NamedTuple):
@@ -31,17 +32,20 @@ class Sizes(NamedTuple):
 def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
     """The winner at the nearest shape measured.
 
-    What was not measured: a compiler gets ``padded``, whose shapes are static. A GPU gets
+    What was not measured: a compiler gets ``padded``, which it can take. A GPU gets
     ``grouped`` in bf16, for which its library has a kernel, and ``padded`` in fp32.
-    Few assignments without gradients, as of a decoder, get ``active``.
+    Few assignments without gradients, as of a decoder, get ``active``, fewest ones under a compiler
+    ``gathered``.
     """
+    known, few = takes(x_TD, weights), len(routing.expert_A) <= FEW and not torch.is_grad_enabled()
     if torch.compiler.is_compiling():
-        return "padded"
+        if not few or x_TD.device.type != "cpu":
+            return "padded"
+        return "gathered" if len(routing.expert_A) <= FEWEST or not known else "active"
     _, dim, hidden = weights.out_EDF.shape
     if x_TD.device.type != "cpu":
         return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
-    known = takes(x_TD, weights)
-    if known and len(routing.expert_A) <= FEW and not torch.is_grad_enabled():
+    if known and few:
         return "active"
     rows = max(1, len(routing.expert_A) // routing.num_experts)
     sizes = Sizes(routing.num_experts, rows, dim, hidden)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from moe_core.dispatch.active import active
 from moe_core.dispatch.auto import fastest
+from moe_core.dispatch.gathered import gathered
 from moe_core.dispatch.grouped import grouped
 from moe_core.dispatch.kinds import Backend
 from moe_core.dispatch.padded import padded
@@ -25,6 +26,7 @@ BACKENDS = {
     "grouped": grouped,
     "segments": segments,
     "active": active,
+    "gathered": gathered,
     "triton": _triton,
 }
 
@@ -36,9 +38,9 @@ def dispatch(
 
     reference: a readable loop. padded: batched products of equal size, static shapes. grouped:
     ``grouped_mm`` on sorted rows. segments: CPU alone, products a segment. active: the same as
-    grouped in fewer steps, for few tokens. triton: GPU alone, rows moved by kernels. auto: the
-    fastest of the others by measurement. All are equal but for rounding. Under autocast, in its
-    precision.
+    grouped in fewer steps, for few tokens. gathered: for few tokens under a compiler, no sort.
+    triton: GPU alone, rows moved by kernels. auto: the fastest of the others by measurement. All
+    are equal but for rounding. Under autocast, in its precision.
     """
     x_TD, weights = in_autocast(x_TD, weights)
     if backend == "auto":

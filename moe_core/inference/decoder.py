@@ -26,13 +26,16 @@ class Decoder:
         head_dim = config.dim // config.heads
         self.model = model
         self.blocks = [block for block in model.blocks if isinstance(block, Block)]
-        # keys and values of a block: (2, B, heads, S, D / heads); zeros, for 0 * NaN would be NaN
-        self.cache = weight.new_zeros(config.layers, 2, batch, config.heads, longest, head_dim)
+        # keys and values of a block: (2, B, heads, S, D / heads); zeros, for 0 * NaN would be NaN.
+        # A tensor each: a compiler would copy the others to write into a part
+        shape = (2, batch, config.heads, longest, head_dim)
+        self.cache = [weight.new_zeros(shape) for _ in self.blocks]
         self.rotation = rotary_angles(torch.arange(longest, device=weight.device), head_dim)
         # row p is added to the scores of position p: nothing, and -inf where a later slot is
         self.hidden_SS = weight.new_full((longest, longest), -math.inf).triu(1)
         self.row_B = torch.arange(batch, device=weight.device)
         self.position_B = torch.zeros_like(self.row_B)
+        self.step = self._step  # or a compiled one
 
     @torch.inference_mode()
     def read_prompts(
@@ -53,14 +56,23 @@ class Decoder:
             decisions += routed
         for own, pair in zip(self.cache, cache.pairs, strict=True):
             own[..., :size, :] = torch.stack(pair)
-        self.position_B = length_B
+        self.position_B = length_B.clone()  # of inference mode as those after it, for a compiler
         return model.head(model.norm(x_BSD[self.row_B, length_B - 1])), decisions
 
     @torch.inference_mode()
     def read(self, token_id_B: Tensor) -> tuple[Tensor, list[RoutedLayer]]:
         """logits_BV after one more token of each row, and what the layers decided on these B."""
-        model, position_B = self.model, self.position_B
-        heads, end = model.config.heads, int(position_B.max()) + 1
+        end = int(self.position_B.max()) + 1
+        logits_BV, decisions = self.step(token_id_B, self.position_B, end)
+        self.position_B = self.position_B + 1
+        return logits_BV, decisions
+
+    def _step(
+        self, token_id_B: Tensor, position_B: Tensor, end: int
+    ) -> tuple[Tensor, list[RoutedLayer]]:
+        """Tensors alone, with the first ``end`` slots of each row in sight."""
+        model = self.model
+        heads = model.config.heads
         hidden_BS = self.hidden_SS[position_B, :end]
         hidden = hidden_BS.repeat_interleave(heads, 0).unsqueeze(1)  # (B * heads, 1, S)
         rotation = tuple(table[position_B][:, None, None] for table in self.rotation)
@@ -75,7 +87,6 @@ class Decoder:
             y_BD, routed = block.ffn(h_BD, token_id_B, position_B, 1, CAUSAL)
             x_BD = x_BD + y_BD
             decisions += routed
-        self.position_B = position_B + 1
         return model.head(model.norm(x_BD)), decisions
 
     def _attend(

@@ -1,6 +1,6 @@
 """Many texts at once, a token of each at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -31,15 +31,17 @@ def generate(
     limits: Sequence[int],
     sampling: Sampling,
     stop_id: int,
+    decoder_of: Callable[[Transformer, int, int], Decoder] = Decoder,
 ) -> Iterator[Step]:
     """Continue each prompt by up to its limit of tokens; a text ends with ``stop_id`` before that.
 
-    What a text becomes does not depend on the others, but for its place in the seed's streams.
+    decoder_of: ``Decoder``, or ``compiled_decoder`` where many texts repay its compilation. What a
+    text becomes does not depend on the others, but for its place in the seed's streams.
     """
     batch, steps = len(prompts), max(limits)
     length_B = torch.tensor([len(prompt) for prompt in prompts])
     # texts that have ended are read on, and not looked at, until all have
-    decoder = Decoder(model, batch, int(length_B.max()) + steps)
+    decoder = decoder_of(model, batch, int(length_B.max()) + steps)
     padded_BS = pad_sequence([torch.tensor(prompt) for prompt in prompts], batch_first=True)
     draw_SB = sampling.draws(batch, steps).t()
     logits_BV, routed = decoder.read_prompts(padded_BS, length_B)

@@ -38,17 +38,22 @@ function tryUnpacked(packed) {
 
 function showTrace(section) {
   const remark = element("p", { class: "missing", id: "trace-remark", role: "status" }), result = element("div", { id: "traced" });
+  let latest;
   const open = async (file) => {
     if (!file) return;
+    latest = file;
     remark.textContent = "";
     result.replaceChildren();
     try {
-      drawTrace(result, readTrace(await file.text()), 0, 0);
+      const text = await file.text();
+      if (file === latest) drawTrace(result, readTrace(text), 0, 0);
     } catch (error) {
-      remark.textContent = `${file.name} cannot be shown: ${error.message}.`;
+      if (file === latest) remark.textContent = `${file.name} cannot be shown: ${error.message}.`;
     }
   };
-  const input = element("input", { type: "file", id: "trace-file", accept: ".json,application/json", onchange: () => open(input.files[0]) });
+  // emptied before each choice, or the same file, changed meanwhile, would be no change
+  const input = element("input", { type: "file", id: "trace-file", accept: ".json,application/json",
+    onclick: () => { input.value = ""; }, onchange: () => open(input.files[0]) });
   const drop = element("article", { class: "card", ondragover: (event) => event.preventDefault(), ondrop: (event) => {
     event.preventDefault();
     open(event.dataTransfer.files[0]);

@@ -57,6 +57,12 @@ def test_few_tokens_without_gradients_get_few_operations() -> None:
 def test_a_compiled_model_gets_static_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert choice(Sizes(8, 2048, 256, 1024), "fp32") == "padded"
+    assert choice(Sizes(8, 1, 256, 1024), "fp32") == "padded"  # with gradients
+    with torch.no_grad():
+        assert choice(Sizes(8, 2048, 256, 1024), "fp32") == "padded"
+        assert choice(Sizes(8, 1, 256, 1024), "fp32") == "gathered"
+        assert choice(Sizes(8, 16, 256, 1024), "fp32") == "active"
+        assert choice(Sizes(8, 16, 256, 1023), "fp32") == "gathered"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

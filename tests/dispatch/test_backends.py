@@ -21,7 +21,7 @@ from moe_core.routing.routing import Routing, from_token_choice
 from tests.conftest import legal_k, moe_of
 from tests.dispatch.conftest import D, assert_equal_to_reference, routings, tokens, weights_of
 
-FAST: list[Backend] = ["padded", "grouped", "segments", "active", "auto"]
+FAST: list[Backend] = ["padded", "grouped", "segments", "active", "gathered", "auto"]
 PRECISIONS = [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)]
 
 
@@ -57,7 +57,9 @@ def test_below_frozen_experts_tokens_get_the_same_gradient(backend: Backend) -> 
     torch.testing.assert_close(gradient_TD, expected_TD)
 
 
-@pytest.mark.parametrize("backend", ["padded", "segments"])  # grouped_mm knows no float64
+@pytest.mark.parametrize(
+    "backend", ["padded", "segments", "gathered"]
+)  # grouped_mm knows no float64
 @given(routing=routings(torch.float64))
 def test_in_float64_to_the_last_digits(backend: Backend, routing: Routing) -> None:
     weights = weights_of(routing.num_experts, "swiglu")

@@ -86,6 +86,38 @@ def test_a_dropped_file_is_opened_as_a_chosen_one_is(browser, made, trace):
         )
 
 
+def test_of_two_files_opened_at_once_the_later_is_shown(browser, made):
+    with opened(browser, made) as page:
+        page.click("#tab-trace")
+        page.evaluate(
+            """texts => texts.forEach((text, place) => {
+                const file = new File([text], `${place}.json`), data = { files: [file] };
+                file.text = () => new Promise((told) => setTimeout(told, 300 - 200 * place, text));
+                const drop = new Event("drop", { bubbles: true, cancelable: true });
+                document.querySelector("#trace .card").dispatchEvent(
+                    Object.assign(drop, { dataTransfer: data }));
+            })""",
+            ["{", of(["a"], PART)],
+        )
+        page.wait_for_timeout(500)
+        assert page.text_content("#trace-remark") == ""
+        assert cells(page, f"{TOKENS} .glyph") == ["a"]
+
+
+def test_a_file_can_be_chosen_again(browser, made, tmp_path):
+    path = tmp_path / "t.json"
+    with opened(browser, made) as page:
+        page.click("#tab-trace")
+        for content in ("{", of(["a"], PART)):
+            path.write_text(content)
+            with page.expect_file_chooser() as chooser:
+                page.click("#trace-file")
+            assert page.input_value("#trace-file") == ""
+            chooser.value.set_files(path)
+            page.wait_for_selector(f"#trace-remark:not(:empty), {TOKENS}")
+        page.wait_for_selector(TOKENS)
+
+
 ONE = packed([[1]], [[0.5]], [[False]])
 PART = {"layer": 0, "step": 0, "stories": [ONE]}
 

@@ -1,9 +1,13 @@
 """A decoder is the model's full pass over each text alone, whatever its neighbours."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
+from moe_core.dispatch import auto
+from moe_core.inference.compiled import compiled_decoder
 from moe_core.inference.decoder import Decoder
 from moe_core.model.config import TransformerConfig
 from moe_core.model.moe_layer import CAUSAL, MoELayer
@@ -38,13 +42,18 @@ def texts() -> list[Tensor]:
     return [torch.randint(V, (length + READ,), generator=draw) for length in LENGTHS]
 
 
-def decoded(model: Transformer, rows: list[Tensor], padding: int) -> list[Tensor]:
+def decoded(
+    model: Transformer,
+    rows: list[Tensor],
+    padding: int,
+    decoder_of: Callable[[Transformer, int, int], Decoder] = Decoder,
+) -> list[Tensor]:
     """Of each text its logits from the last token of the prompt on."""
     length_B = torch.tensor([len(row) - READ for row in rows])
     padded_BS = torch.full((len(rows), int(length_B.max())), padding)
     for row, (text, length) in enumerate(zip(rows, length_B.tolist(), strict=True)):
         padded_BS[row, :length] = text[:length]
-    decoder = Decoder(model, len(rows), int(length_B.max()) + READ)
+    decoder = decoder_of(model, len(rows), int(length_B.max()) + READ)
     parts = [decoder.read_prompts(padded_BS, length_B)[0]]
     for step in range(READ):
         tokens = [text[length + step] for text, length in zip(rows, length_B, strict=True)]
@@ -73,6 +82,21 @@ def test_so_it_is_behind_every_router_network(router: str) -> None:
     model = model_for("softk", torch.float64, router)
     for found, text in zip(decoded(model, texts(), padding=0), texts(), strict=True):
         torch.testing.assert_close(found, full(model, text), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("fewest", [16, 0], ids=["gathered", "active"])
+def test_a_compiled_decoder_is_the_full_pass_too(
+    fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "FEWEST", fewest)  # 4 texts, 8 assignments: as of many texts
+    torch.compiler.reset()
+    model = model_for("softk", torch.float32)
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    for _ in range(2):  # what is compiled serves the second
+        found = decoded(model, texts(), padding=7, decoder_of=compiled_decoder)
+        for ours, text in zip(found, texts(), strict=True):
+            torch.testing.assert_close(ours, full(model, text), atol=1e-5, rtol=0)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before + 1
 
 
 def test_padding_and_neighbours_change_nothing() -> None:
