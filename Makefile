@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 ARGS ?=
-ALONE := tests/workflow tests/cluster tests/training/test_process.py \
+ALONE := tests/workflow tests/cluster tests/training/test_process.py
   tests/training/test_expert_parallel.py
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 

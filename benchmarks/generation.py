@@ -87,7 +87,7 @@ def write_run(results: Path, size: str) -> str:
     tokenizer = character_tokenizer(stories) if characters else bpe_tokenizer(stories, 2048)
     tokenizer.save(str(tokens / "tokenizer.json"))
     counts = [1] * vocabulary_size(tokenizer)
-    meta = {"splits": {"train": {"counts": counts}}}
+    meta = {"splits": {"train": {"counts": counts, "sha256": ""}}}
     (tokens / "meta.json").write_text(json.dumps(meta))
     folder = results / "runs" / run_id(spec)
     folder.mkdir(parents=True)
@@ -100,6 +100,8 @@ def write_run(results: Path, size: str) -> str:
         "failure": None,
         "test": {"bits_per_byte": None},
         "spec": spec.model_dump(mode="json"),
+        "tokens_sha256": {"train": ""},
+        "vocab_size": len(counts),
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     return run_id(spec)
