@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 ALONE := tests/workflow tests/cluster tests/training/test_process.py
-  tests/training/test_expert_parallel.py
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: report watch reference gallery verify test check audit mutants fix env dev tex lock docs clean help
