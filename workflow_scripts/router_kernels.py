@@ -51,7 +51,8 @@ def measured(shape: Shape, spec: dict) -> list[dict]:
         if isinstance(variant, Variant):
             off[name] = deviation(variant, inputs)
             if off[name].mismatches or off[name].relative_error > MOST_OFF:
-                absent[name] = f"not timed: {off[name].mismatches} places differ from torch's"
+                error = f"{off[name].relative_error:.2g} of the largest value"
+                absent[name] = f"not timed: {off[name].mismatches} places, or {error}, off torch's"
                 continue
             calls |= {(name, stage): call for stage, call in variant.calls(inputs).items()}
         else:

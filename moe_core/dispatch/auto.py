@@ -44,7 +44,7 @@ def fastest(x_TD: Tensor, routing: Routing, weights: ExpertWeights) -> Backend:
         return "gathered" if len(routing.expert_A) <= FEWEST or not known else "active"
     _, dim, hidden = weights.out_EDF.shape
     if x_TD.device.type != "cpu":
-        return "grouped" if x_TD.dtype == torch.bfloat16 and takes(x_TD, weights) else "padded"
+        return "grouped" if x_TD.dtype == torch.bfloat16 and known else "padded"
     if known and few:
         return "active"
     rows = max(1, len(routing.expert_A) // routing.num_experts)

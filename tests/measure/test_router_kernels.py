@@ -78,6 +78,15 @@ def test_triton_deviates_by_rounding_alone():
             torch.testing.assert_close(ours, theirs)
 
 
+def test_weights_that_sum_to_one_have_a_gradient_to_compare():
+    inputs = random_inputs(Shape(32, 2, 2, 8, torch.float32), "cpu")
+
+    def rounded(logits_TE, top_k):
+        return TORCH.select(logits_TE * (1 + 1e-6), top_k)
+
+    assert 0 < deviation(replace(TORCH, select=rounded), inputs).relative_error < 1e-4
+
+
 def test_a_wrong_implementation_is_noticed():
     def worst(logits_TE, top_k):
         return TORCH.select(-logits_TE, top_k)
