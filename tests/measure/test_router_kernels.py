@@ -84,7 +84,7 @@ def test_weights_that_sum_to_one_have_a_gradient_to_compare():
     def rounded(logits_TE, top_k):
         return TORCH.select(logits_TE * (1 + 1e-6), top_k)
 
-    assert 0 < deviation(replace(TORCH, select=rounded), inputs).relative_error < 1e-4
+    assert 0 < deviation(replace(TORCH, select=rounded), inputs).relative_error < 1e-3
 
 
 def test_a_wrong_implementation_is_noticed():
