@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from moe_core.measure.router_kernels import (
     Deviation,
     Shape,
     bytes_moved,
+    compiled,
     deviation,
     random_inputs,
     triton_kernels,
@@ -63,6 +65,13 @@ def test_bytes_moved_are_those_of_the_tensors():
 
 def test_torch_deviates_from_itself_by_nothing():
     assert deviation(TORCH, INPUTS) == Deviation(0, 0.0)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="nothing to compile with")
+def test_compiled_torch_deviates_by_rounding_alone():
+    found = deviation(compiled(), INPUTS)
+    assert found.mismatches == 0
+    assert found.relative_error < 1e-4
 
 
 def test_triton_deviates_by_rounding_alone():

@@ -26,6 +26,7 @@ from tests.training.expert_parallel_work import (
     trained,
 )
 
+pytestmark = pytest.mark.xdist_group("expert parallel")  # one training for all tests
 STEPS = 50
 
 
