@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 ARGS ?=
-ALONE := tests/workflow tests/training/test_process.py
+ALONE := tests/workflow tests/cluster tests/training/test_process.py
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: report watch reference gallery verify test check audit mutants fix env dev tex lock docs clean help
@@ -27,7 +27,7 @@ test: dev ## Lint, types and tests
 	@envs/install.sh browser || true
 	$(MAKE) --no-print-directory check
 	@# side by side, but for what uses all cores or measures them
-	OMP_NUM_THREADS=1 pytest -n auto --dist loadgroup $(addprefix --ignore=,$(ALONE))
+	OMP_NUM_THREADS=1 pytest -n auto $(addprefix --ignore=,$(ALONE))
 	pytest $(ALONE)
 
 check: dev ## Lint and types alone

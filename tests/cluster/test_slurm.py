@@ -14,7 +14,6 @@ from tests.cluster.one_node_slurm import Node, call, obstacle, one_node_slurm, w
 from tests.workflow.conftest import Workspace, copy_of_repository, small_config
 
 pytestmark = [
-    pytest.mark.xdist_group("slurm"),  # one Slurm a machine
     pytest.mark.slurm,
     pytest.mark.slow,
     pytest.mark.skipif(obstacle() is not None, reason=str(obstacle())),

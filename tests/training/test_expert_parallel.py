@@ -26,7 +26,6 @@ from tests.training.expert_parallel_work import (
     trained,
 )
 
-pytestmark = pytest.mark.xdist_group("expert parallel")  # one training for all tests
 STEPS = 50
 
 
