@@ -17,7 +17,8 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
 import moe_core  # noqa: F401  the settings of every job
 
 # isort: split
-import torch
+from moe_core.measure.allocator import peak_bytes
+from moe_core.measure.clock import synchronise
 
 OTHERS = 0.03  # of a core, used by other processes during a sample: above, it is retaken
 
@@ -46,12 +47,6 @@ class Timing:
             "samples": len(self.clean),
             "disturbed": len(self.disturbed),
         }
-
-
-def synchronise(device: str) -> None:
-    """Wait for queued GPU work."""
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def interleaved(
@@ -108,12 +103,7 @@ def peak_extra_bytes(
     function()
     forget()
     if device == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        function()
-        torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated() - before
+        return peak_bytes(function, device)
     import ctypes
     import gc
 
