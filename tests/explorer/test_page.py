@@ -154,9 +154,10 @@ def test_a_brush_selects_runs_and_leads_to_their_configuration(browser, made):
         )
         address = page.url
         page.keyboard.press("Escape")
+        page.wait_for_url(lambda url: "run=" not in url)  # the browser tells of a close later
         assert not page.is_visible("#run")
         page.goto(address)
-        assert page.is_visible("#run pre")
+        page.wait_for_selector("#run pre")
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
         page.locator(".point").first.focus()
