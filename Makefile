@@ -4,10 +4,11 @@
 PYTHON ?= python3
 VENV := .venv
 ARGS ?=
-ALONE := tests/workflow tests/cluster tests/training/test_process.py
+STUDY_TESTS := tests/workflow tests/training/test_process.py
+SLURM_TESTS := tests/cluster
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report watch reference gallery verify test check audit mutants fix env dev tex lock docs clean help
+.PHONY: report watch reference gallery verify test study-tests slurm-tests check audit mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -26,9 +27,15 @@ test: dev ## Lint, types and tests
 	@envs/install.sh slurm || true
 	@envs/install.sh browser || true
 	$(MAKE) --no-print-directory check
-	@# side by side, but for what uses all cores or measures them
-	OMP_NUM_THREADS=1 pytest -n auto $(addprefix --ignore=,$(ALONE))
-	pytest $(ALONE)
+	OMP_NUM_THREADS=1 pytest -n auto $(addprefix --ignore=,$(STUDY_TESTS) $(SLURM_TESTS))
+	@# both take all cores now and then, and wait for other programs most of the time
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync study-tests slurm-tests
+
+study-tests: dev
+	pytest $(STUDY_TESTS)
+
+slurm-tests: dev
+	pytest $(SLURM_TESTS)
 
 check: dev ## Lint and types alone
 	ruff check .
