@@ -30,14 +30,15 @@ from moe_core.provenance import ROOT, environment
 
 DEVICES = ["a", "b", "c", "d"]
 TAKE = [sys.executable, "-m", "moe_core.devices"]
-JOB = """
+# says each thing in one write, which no kill splits; its child closes what it inherits
+JOB = r"""
 import os, subprocess, sys, time
-say = "import sys, time; time.sleep(float(sys.argv[1])); print(time.monotonic(), flush=True)"
-print(os.environ["CUDA_VISIBLE_DEVICES"], time.monotonic(), flush=True)
+say = "import os, time; time.sleep({}); os.write(1, b'%.9f\\n' % time.monotonic())"
+os.write(1, b"%b %.9f\n" % (os.environb[b"CUDA_VISIBLE_DEVICES"], time.monotonic()))
 if float(sys.argv[2]):
-    subprocess.Popen([sys.executable, "-S", "-c", say, sys.argv[2]])  # closes what it inherits
+    subprocess.Popen([sys.executable, "-S", "-c", say.format(sys.argv[2])])
 time.sleep(float(sys.argv[1]))
-print(time.monotonic(), flush=True)
+os.write(1, b"%.9f\n" % time.monotonic())
 """
 
 
