@@ -95,11 +95,10 @@ def encode_and_train(
         name, training = run_id(spec), spec.training
         return encoded, train_run(name, spec.model, training, spec.seed, spec.device, encoded)
     except StudyError as error:
-        problem, _, remedy = str(error).partition("; ")
-        if "_fraction" not in remedy:
+        if "_fraction" not in error.remedy:
             raise
         # the shares of the splits are no setting here
-        raise StudyError(str(text), problem.removeprefix("corpus: "), "give more stories") from None
+        raise StudyError(str(text), error.problem, "give more stories") from None
 
 
 def move(made: Path, place: Path) -> None:
