@@ -162,7 +162,7 @@ def stepper(trainer: Trainer) -> Callable[[], object]:
 
 def moments(trainer: Trainer) -> list[torch.Tensor]:
     """What AdamW keeps of each trained number."""
-    return [*trainer.optimiser.first.values(), *trainer.optimiser.second.values()]
+    return [state for kept in trainer.optimiser.kept.values() for state in kept.values()]
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """What keeps a router balanced and its logits small: losses, and the bias of its choice."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -21,6 +23,34 @@ def switch_loss(logits_TE: Tensor, routing: Routing, scope: int) -> Tensor:
     share_GE = load_GE / load_GE.sum(-1, keepdim=True).clamp(min=1)
     prob_GE = logits_TE.float().softmax(-1).view(groups, scope, num_experts).mean(1)
     return num_experts * (share_GE * prob_GE).sum(-1).mean()
+
+
+def cv_loss(logits_TE: Tensor) -> Tensor:
+    """``CV(importance)^2``, importance_E the sum of softmax(z) over tokens (arXiv 1701.06538, eq. 7).
+
+    0 where the mean gate is even; its largest value is E - 1.
+    """
+    importance_E = logits_TE.float().softmax(-1).sum(0)
+    return importance_E.var(correction=0) / importance_E.mean().square()
+
+
+def marginal_entropy_loss(logits_TE: Tensor) -> Tensor:
+    """``ln E - H(mean over tokens of softmax(z))`` in nats: 0 where use is even.
+
+    It asks nothing of a single token, whose gate may be as decided as it likes.
+    """
+    mean_E = logits_TE.float().softmax(-1).mean(0)
+    return math.log(len(mean_E)) - torch.special.entr(mean_E).sum()
+
+
+def token_entropy_loss(logits_TE: Tensor) -> Tensor:
+    """``ln E - mean over tokens of H(softmax(z))`` in nats: 0 where every gate is uniform.
+
+    It is the marginal entropy loss plus the mutual information of a token and its expert, which it
+    so drives out (measure.metrics.marginal_entropy).
+    """
+    log_prob_TE = logits_TE.float().log_softmax(-1)
+    return math.log(logits_TE.shape[-1]) + (log_prob_TE.exp() * log_prob_TE).sum(-1).mean()
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -19,21 +19,34 @@ from moe_core.model.language_model import LanguageModel
 from moe_core.model.moe_layer import CAUSAL, DROPLESS, TRAINING, Mode
 from moe_core.random_streams import stream
 from moe_core.routing import registry
-from moe_core.routing.balance import switch_loss, update_bias, z_loss
+from moe_core.routing.balance import (
+    cv_loss,
+    marginal_entropy_loss,
+    switch_loss,
+    token_entropy_loss,
+    update_bias,
+    z_loss,
+)
 from moe_core.routing.draws import Draws
 from moe_core.routing.strategy import RoutedLayer, Strategy
-from moe_core.training.config import Precision, TrainingConfig
+from moe_core.training.config import ImageTrainingConfig, LoopConfig, Precision, TrainingConfig
 from moe_core.training.evaluation import Reading, evaluate
 from moe_core.training.expert_shards import ExpertShards
 from moe_core.training.health import SickRun, check_health
-from moe_core.training.optimiser import ClippedAdamW
+from moe_core.training.optimiser import ClippedAdamW, ClippedOptimiser, ClippedSgd
 from moe_core.training.ranks import ALONE, Ranks
 from moe_core.training.shards import detached, largest_cut, shard_rows, whole_batch
 
 IGNORED = -100  # what F.cross_entropy leaves out
+# of the gates alone, whatever was chosen
+GATE_LOSSES = {
+    "cv": cv_loss,
+    "marginal_entropy": marginal_entropy_loss,
+    "token_entropy": token_entropy_loss,
+}
 
 
-def learning_rate_at(step: int, config: TrainingConfig) -> float:
+def learning_rate_at(step: int, config: LoopConfig) -> float:
     """Linear warm-up, then a cosine to a fraction of the peak (SGDR, arXiv 1608.03983, eq. 5)."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
@@ -50,12 +63,16 @@ def precision_context(precision: Precision, device: str) -> AbstractContextManag
 
 
 def auxiliary_losses(
-    strategy: Strategy, layers: list[RoutedLayer], balance_sequences: int | None
+    strategy: Strategy,
+    layers: list[RoutedLayer],
+    balance_sequences: int | None,
+    gate_losses: Collection[str] = (),
 ) -> dict[str, Tensor]:
     """The terms that a strategy is trained with besides the task, each the mean over layers.
 
     ``switch``: of strategies balanced by it. ``z``: where a trained router feeds a softmax and the
-    strategy brings no loss of its own. ``own``: that loss.
+    strategy brings no loss of its own. ``own``: that loss. gate_losses: names of GATE_LOSSES that a
+    trained router is given besides.
     """
     terms: dict[str, Tensor] = {}
     if strategy.reads_logits and strategy.router_gradient != "none":
@@ -72,6 +89,8 @@ def auxiliary_losses(
             terms["switch"] = torch.stack(balance).mean()
         if strategy.gate == "softmax" and strategy.balanced_by != "own":
             terms["z"] = torch.stack([z_loss(z_TE) for _, z_TE in routed]).mean()
+        for name in gate_losses:
+            terms[name] = torch.stack([GATE_LOSSES[name](z_TE) for _, z_TE in routed]).mean()
     if strategy.loss is not None:
         terms["own"] = strategy.loss(layers)
     return terms
@@ -80,6 +99,20 @@ def auxiliary_losses(
 def on_device(ids: Tensor, device: str) -> Tensor:
     """Copied without waiting for it, from memory that a GPU can read by itself."""
     return ids if device == "cpu" else ids.pin_memory().to(device, non_blocking=True)
+
+
+def build_optimiser(
+    model: LanguageModel,
+    config: TrainingConfig | ImageTrainingConfig,
+    cut: Collection[str],
+    ranks: Ranks,
+) -> ClippedOptimiser:
+    """AdamW of a language model, SGD of an image model; cut: parameters that ranks share out."""
+    if isinstance(config, ImageTrainingConfig):
+        return ClippedSgd(
+            model, config.weight_decay, config.grad_clip, cut, ranks, momentum=config.momentum
+        )
+    return ClippedAdamW(model, config.weight_decay, config.grad_clip, cut, ranks)
 
 
 class Trainer:
@@ -94,7 +127,7 @@ class Trainer:
         self,
         model: LanguageModel,
         tokens: np.ndarray,
-        config: TrainingConfig,
+        config: TrainingConfig | ImageTrainingConfig,
         seed: int,
         device: str,
         micro_batches: int = 1,
@@ -103,9 +136,7 @@ class Trainer:
         self.experts = ExpertShards(model, ranks)
         self.model, self.config, self.seed, self.device = model.to(device), config, seed, device
         self.tokens, self.micro_batches, self.ranks = tokens, micro_batches, ranks
-        self.optimiser = ClippedAdamW(
-            self.model, config.weight_decay, config.grad_clip, self.experts.names, ranks
-        )
+        self.optimiser = build_optimiser(self.model, config, self.experts.names, ranks)
         self.precision = precision_context(config.precision, device)
         self.forward: Callable[..., Any] = torch.compile(model) if config.compile else model
         self.router_parameters = [p for n, p in model.named_parameters() if "router" in n]
@@ -113,7 +144,7 @@ class Trainer:
         self.strategy = registry.load(moe.strategy) if moe else None
         self.vocab_size = model.vocab_size
         shards = micro_batches * ranks.size
-        if shards > largest_cut(model.all_routing(), config.batch_size):
+        if shards > self.largest_cut(model.all_routing(), config.batch_size):
             raise StudyError("training", f"a batch of this run cannot be cut into {shards} parts")
         self.shards = shard_rows(config.batch_size, shards)
         self.layers: list[RoutedLayer] = []
@@ -123,6 +154,8 @@ class Trainer:
         self.broke_at = torch.tensor([-1.0, 0.0], device=device)
         for layer in model.moe_layers():
             layer.backend = config.dispatch
+
+    largest_cut = staticmethod(largest_cut)
 
     def step(self, step: int) -> Tensor:
         """One optimiser step on the batch of this step.
@@ -189,8 +222,9 @@ class Trainer:
         config = self.config
         if self.strategy is None:
             return 0.0
-        weight = {"switch": config.switch_coef, "z": config.z_coef, "own": 1.0}
-        terms = auxiliary_losses(self.strategy, layers, config.balance_sequences)
+        weight = config.loss_weights()
+        asked = [name for name in GATE_LOSSES if weight.get(name)]
+        terms = auxiliary_losses(self.strategy, layers, config.balance_sequences, asked)
         return sum((weight[name] * term for name, term in terms.items()), 0.0)
 
     def check(self) -> None:
@@ -253,7 +287,7 @@ class Progress:
     rows: list[dict[str, Any]] = field(default_factory=list)
     choices: list[Tensor] = field(default_factory=list)
 
-    def evaluation_due(self, config: TrainingConfig) -> bool:
+    def evaluation_due(self, config: LoopConfig) -> bool:
         """Whether the model of this step is to be read on ``valid`` and was not yet."""
         measured = self.rows[-1]["step"] if self.rows else 0
         at_one = self.step % config.evaluate_every == 0 or self.step == config.steps

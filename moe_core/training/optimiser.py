@@ -1,4 +1,4 @@
-"""AdamW with the gradient clipped inside the update, so that no pass over memory is only for that.
+"""AdamW and SGD with the gradient clipped inside the update: no pass over memory only for that.
 
 ``torch.optim`` would import the compiler, which takes longer than a small run's first steps.
 """
@@ -14,13 +14,15 @@ from moe_core.training.ranks import ALONE, Ranks
 BETAS, EPS = (0.9, 0.95), 1e-8
 
 
-class ClippedAdamW:
-    """AdamW (arXiv 1711.05101); norms, and whatever else is a vector, are not decayed.
+class ClippedOptimiser:
+    """Updates by gradients whose norm is limited; after one that was not finite nothing has changed.
 
-    grad_clip: largest Euclidean norm over all gradients; 0 for no limit. After an update that was
-    not finite nothing has changed. cut: names of parameters of which each rank has a part of its
-    own; the others, and their gradients, are the same on all ranks.
+    grad_clip: largest Euclidean norm over all gradients; 0 for no limit. cut: names of parameters of
+    which each rank has a part of its own; the others, and their gradients, are the same on all
+    ranks. moments: names of what it keeps for each parameter.
     """
+
+    moments: tuple[str, ...]
 
     def __init__(
         self,
@@ -34,22 +36,37 @@ class ClippedAdamW:
         self.cut = {p for name, p in model.named_parameters() if name in cut}
         self.ranks = ranks
         self.grad_clip = grad_clip or math.inf
-        self.groups = [
-            ([p for p in parameters if p.dim() > 1], weight_decay),
-            ([p for p in parameters if p.dim() <= 1], 0.0),
-        ]
-        self.first = {p: torch.zeros_like(p) for p in parameters}
-        self.second = {p: torch.zeros_like(p) for p in parameters}
+        self.groups = self.decayed(parameters, weight_decay)
+        self.kept = {name: {p: torch.zeros_like(p) for p in parameters} for name in self.moments}
+        self.parameters = parameters
         self.updates = torch.zeros((), device=parameters[0].device)
+
+    def decayed(
+        self, parameters: list[nn.Parameter], weight_decay: float
+    ) -> list[tuple[list[nn.Parameter], float]]:
+        """Groups of parameters, each with its decay."""
+        return [(parameters, weight_decay)]
+
+    def update(
+        self,
+        parameters: list[nn.Parameter],
+        gradients: list[Tensor],
+        learning_rate: float,
+        weight_decay: float,
+        divisor: Tensor,
+        not_finite: Tensor,
+    ) -> None:
+        """One group's, its gradients over divisor, if they are finite."""
+        raise NotImplementedError
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
-        for parameter in self.first:
+        for parameter in self.parameters:
             parameter.grad = None
 
     def gradients(self, cut: bool = False) -> list[Tensor]:
         """Those that the last backward pass made: of parameters that all ranks have, or of cut."""
-        return [p.grad for p in self.first if p.grad is not None and (p in self.cut) == cut]
+        return [p.grad for p in self.parameters if p.grad is not None and (p in self.cut) == cut]
 
     def norm(self) -> Tensor:
         """Of all gradients of the model, a part that one rank has counted once."""
@@ -62,12 +79,9 @@ class ClippedAdamW:
 
     def tensors(self, model: nn.Module) -> dict[str, Tensor]:
         """Its state by names of the model's parameters."""
-        named = [(name, p) for name, p in model.named_parameters() if p in self.first]
-        return {
-            **{f"first.{name}": self.first[p] for name, p in named},
-            **{f"second.{name}": self.second[p] for name, p in named},
-            "updates": self.updates,
-        }
+        named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        state = {f"{m}.{name}": kept[p] for m, kept in self.kept.items() for name, p in named}
+        return state | {"updates": self.updates}
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> tuple[Tensor, Tensor]:
@@ -81,24 +95,93 @@ class ClippedAdamW:
         not_finite = (~norm.isfinite()).to(norm)
         self.updates += 1 - not_finite
         for parameters, weight_decay in self.groups:
-            pairs = [(p, p.grad) for p in parameters if p.grad is not None]
-            if not pairs:
-                continue
-            torch._fused_adamw_(
-                [p for p, _ in pairs],
-                [gradient for _, gradient in pairs],
-                [self.first[p] for p, _ in pairs],
-                [self.second[p] for p, _ in pairs],
-                [],
-                [self.updates] * len(pairs),
-                lr=learning_rate,
-                beta1=BETAS[0],
-                beta2=BETAS[1],
-                weight_decay=weight_decay,
-                eps=EPS,
-                amsgrad=False,
-                maximize=False,
-                grad_scale=divisor,
-                found_inf=not_finite,
-            )
+            with_gradient = [p for p in parameters if p.grad is not None]
+            if with_gradient:
+                gradients = [p.grad for p in with_gradient if p.grad is not None]
+                self.update(
+                    with_gradient, gradients, learning_rate, weight_decay, divisor, not_finite
+                )
         return norm, 1 / divisor
+
+
+class ClippedAdamW(ClippedOptimiser):
+    """AdamW (arXiv 1711.05101); norms, and whatever else is a vector, are not decayed."""
+
+    moments = ("first", "second")
+
+    def decayed(
+        self, parameters: list[nn.Parameter], weight_decay: float
+    ) -> list[tuple[list[nn.Parameter], float]]:
+        return [
+            ([p for p in parameters if p.dim() > 1], weight_decay),
+            ([p for p in parameters if p.dim() <= 1], 0.0),
+        ]
+
+    def update(
+        self,
+        parameters: list[nn.Parameter],
+        gradients: list[Tensor],
+        learning_rate: float,
+        weight_decay: float,
+        divisor: Tensor,
+        not_finite: Tensor,
+    ) -> None:
+        torch._fused_adamw_(
+            parameters,
+            gradients,
+            [self.kept["first"][p] for p in parameters],
+            [self.kept["second"][p] for p in parameters],
+            [],
+            [self.updates] * len(parameters),
+            lr=learning_rate,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            weight_decay=weight_decay,
+            eps=EPS,
+            amsgrad=False,
+            maximize=False,
+            grad_scale=divisor,
+            found_inf=not_finite,
+        )
+
+
+class ClippedSgd(ClippedOptimiser):
+    """SGD with Nesterov's momentum (Sutskever et al. 2013, eq. 3 and 4), all parameters decayed."""
+
+    moments = ("momentum",)
+
+    def __init__(
+        self,
+        model: nn.Module,
+        weight_decay: float,
+        grad_clip: float,
+        cut: Collection[str] = (),
+        ranks: Ranks = ALONE,
+        momentum: float = 0.9,
+    ) -> None:
+        super().__init__(model, weight_decay, grad_clip, cut, ranks)
+        self.momentum = momentum
+
+    def update(
+        self,
+        parameters: list[nn.Parameter],
+        gradients: list[Tensor],
+        learning_rate: float,
+        weight_decay: float,
+        divisor: Tensor,
+        not_finite: Tensor,
+    ) -> None:
+        torch._fused_sgd_(
+            parameters,
+            gradients,
+            [self.kept["momentum"][p] for p in parameters],
+            weight_decay=weight_decay,
+            momentum=self.momentum,
+            lr=learning_rate,
+            dampening=0.0,
+            nesterov=self.momentum > 0,
+            maximize=False,
+            is_first_step=False,  # from a momentum of 0, which is the same without dampening
+            grad_scale=divisor,
+            found_inf=not_finite,
+        )
