@@ -3,17 +3,29 @@
 import torch
 from torch import Tensor, nn
 
-from moe_core.dispatch.dispatch import dense
-from moe_core.dispatch.kinds import Activation
+from moe_core.dispatch.dispatch import dense, dispatch
+from moe_core.dispatch.kinds import Activation, Backend
+from moe_core.dispatch.reference import expert
 from moe_core.dispatch.weights import ExpertWeights
+from moe_core.routing.routing import Routing
 
 
 class Bank(nn.Module):
-    """E networks that dispatch can send tokens to."""
+    """E networks that a routed layer can send tokens to."""
 
     def weights(self) -> ExpertWeights:
         """As dispatch takes them."""
         raise NotImplementedError
+
+    def multiply(self, x_TD: Tensor, routing: Routing, backend: Backend) -> Tensor:
+        """``W @ experts(x)`` over the kept entries of the routing matrix W."""
+        return dispatch(x_TD, routing, self.weights(), backend)
+
+    def each(self, x_TD: Tensor) -> Tensor:
+        """y_ETD: every expert on every token, one expert at a time."""
+        in_EHD, out_EDF, activation = self.weights()
+        stacked = zip(in_EHD, out_EDF, strict=True)
+        return torch.stack([expert(x_TD, *pair, activation) for pair in stacked])
 
 
 class Experts(Bank):

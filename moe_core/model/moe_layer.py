@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_core.dispatch.dispatch import dispatch
 from moe_core.dispatch.expert_parallel import InFlight, Placement
 from moe_core.dispatch.kinds import Backend
 from moe_core.dispatch.triton.entry import kernels
@@ -18,8 +17,9 @@ from moe_core.model.experts import Bank
 from moe_core.routing import registry
 from moe_core.routing.capacity import limit_capacity
 from moe_core.routing.draws import Draws
+from moe_core.routing.router_net import RouterNet
 from moe_core.routing.routing import Routing
-from moe_core.routing.scores import build_router
+from moe_core.routing.scores import Router, build_router
 from moe_core.routing.slots import slots_per_expert
 from moe_core.routing.strategy import RouteContext, RoutedLayer
 
@@ -54,7 +54,8 @@ class State(nn.Module):
 class MoELayer(nn.Module):
     """``y = W(x) @ experts(x)`` with W the routing matrix of one strategy.
 
-    shared: an expert that every token uses besides.
+    shared: an expert that every token uses besides. build: router networks of a kind, for D and E;
+    those of vectors unless told otherwise. Where it and the experts take images, a token is one.
 
     A sequential strategy has K routers, and the layer adds up K steps: step i routes
     ``x + y_1 + ... + y_{i-1}`` to one expert a token (Chain-of-Experts, arXiv 2506.18945). Raises
@@ -68,6 +69,7 @@ class MoELayer(nn.Module):
         experts: Bank,
         shared: nn.Module | None,
         counts_V: Tensor,
+        build: Callable[[RouterNet, int, int], Router] = build_router,
     ) -> None:
         super().__init__()
         self.config = config
@@ -83,18 +85,18 @@ class MoELayer(nn.Module):
         self.top_k = config.top_k // self.steps  # of one step
         routers = self.steps if strategy.reads_logits else 0
         self.routers = nn.ModuleList(
-            build_router(config.router, dim, config.num_experts) for _ in range(routers)
+            build(config.router, dim, config.num_experts) for _ in range(routers)
         )
         self.noise_router = (
-            build_router("linear", dim, config.num_experts) if strategy.noise_router else None
+            build("linear", dim, config.num_experts) if strategy.noise_router else None
         )
         if strategy.router_gradient == "none":
             self.routers.requires_grad_(False)
         self.backend: Backend = "auto"
         self.placement: Placement | None = None  # where other processes hold some of the experts
         self.experts, self.shared = experts, shared
-        build = strategy.table
-        table_VK = build(counts_V, config.num_experts, config.top_k) if build else None
+        table = strategy.table
+        table_VK = table(counts_V, config.num_experts, config.top_k) if table else None
         self.register_buffer("table_VK", table_VK)
         self.table_VK: Tensor | None
         self.states = nn.ModuleList(State(self._initial_state()) for _ in range(self.steps))
@@ -138,9 +140,9 @@ class MoELayer(nn.Module):
 
     def _begin(self, x_TD: Tensor, routing: Routing) -> Callable[[], Tensor]:
         """Send rows to the experts of other processes, if there are any; the rest of the work."""
-        weights = self.experts.weights()
         if self.placement is None:
-            return partial(dispatch, x_TD, routing, weights, self.backend)
+            return partial(self.experts.multiply, x_TD, routing, self.backend)
+        weights = self.experts.weights()
         return InFlight(x_TD, routing, weights, self.backend, self.placement).finish
 
     def _route(

@@ -90,6 +90,14 @@ def declaration(name: str) -> MappingProxyType[str, Any]:
 
 
 @cache
+def functions(name: str) -> frozenset[str]:
+    """The functions that the strategy declares, of FUNCTIONS."""
+    stem, variable = _found()[name]
+    keywords = _declarations(FOLDER / f"{stem}.py")[variable]
+    return frozenset(FUNCTIONS).intersection(str(k.arg) for k in keywords)
+
+
+@cache
 def load(name: str) -> "Strategy":
     """The strategy itself; imports its module."""
     strategy: Strategy = getattr(importlib.import_module(module_name(name)), _found()[name][1])

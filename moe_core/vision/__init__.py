@@ -1,0 +1,1 @@
+"""Image classifiers: a token is an image, an expert a small CNN (or, in Soft MoE, of patches)."""
