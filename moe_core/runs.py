@@ -4,6 +4,7 @@ Apart from ``study``, so that a change to how a configuration is read leaves res
 Free of torch.
 """
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,22 +16,44 @@ from moe_core.model.config import MoEConfig, TransformerConfig
 from moe_core.provenance import canonical_json, data_digest
 from moe_core.routing import registry
 from moe_core.strict import Strict
-from moe_core.training.config import Device, Precision, ThroughputConfig, TrainingConfig
+from moe_core.training.config import (
+    Device,
+    ImageTrainingConfig,
+    Precision,
+    ThroughputConfig,
+    TrainingConfig,
+)
+from moe_core.vision.config import ImageModelConfig
 
 
 class JobSpec(Strict):
     """What every row of the table of runs has."""
 
-    tokens: str
     seed: int
     device: Device
     threads: int
     world_size: int
-    training: TrainingConfig
+    training: TrainingConfig | ImageTrainingConfig
     expert_parallel: bool = False  # so that rows of before there was a choice can be read
 
+    @property
+    @abstractmethod
+    def data_name(self) -> str:
+        """Of the encoded stories, or the images, that the run is trained on."""
 
-class RunSpec(JobSpec):
+
+class TextSpec(JobSpec):
+    """What a row has that reads text."""
+
+    tokens: str
+    training: TrainingConfig
+
+    @property
+    def data_name(self) -> str:
+        return self.tokens
+
+
+class RunSpec(TextSpec):
     """All that the training of a language model needs, besides the tokens."""
 
     model: TransformerConfig
@@ -61,7 +84,25 @@ class HubModel(Strict):
     revision: str | None
 
 
-class AdapterSpec(JobSpec):
+class ImageSpec(JobSpec):
+    """All that the training of an image model needs, besides the images, which have a name."""
+
+    images: str
+    training: ImageTrainingConfig
+    model: ImageModelConfig
+
+    @property
+    def data_name(self) -> str:
+        return self.images
+
+    def all_routing(self) -> list[MoEConfig]:
+        """How every routed layer routes: Soft MoE chooses nothing, so it routes nothing."""
+        model = self.model
+        soft = model.kind == "resnet18" or model.patch is not None
+        return [model.moe] if not soft and model.moe else []
+
+
+class AdapterSpec(TextSpec):
     """All that the training of adapters needs, besides base, data and tokens.
 
     tokens: that the base knows. data: what it is adapted to, by name. valid_questions: read at each
@@ -78,6 +119,9 @@ class AdapterSpec(JobSpec):
         """How every routed layer routes, where that is a strategy of the bench."""
         own = self.base.model.moe if isinstance(self.base, TrainedBase) else None
         return [moe for moe in (own, self.adapter.routing) if moe]
+
+
+Row = RunSpec | AdapterSpec | ImageSpec
 
 
 class ShapeSpec(Strict):
@@ -123,6 +167,31 @@ def adapter_slug(adapter: AdapterConfig) -> str:
     return "-".join(part for part in (adapter.peft_type, count, rank) if part)
 
 
+def image_model_slug(model: ImageModelConfig) -> str:
+    """Readable name of an image model, e.g. ``image-top1-e8k1``; all begin with ``image-``."""
+    if model.kind == "resnet18":
+        return f"image-resnet18-w{model.width}"
+    moe, stages = model.moe, "x".join(map(str, model.channels))
+    if moe is None:
+        return f"image-dense-{stages}"
+    if model.patch is not None:
+        return f"image-{moe.strategy}-e{moe.num_experts}-p{model.patch}"
+    limit = {f"cf{moe.capacity_factor:g}": moe.drop_policy != "none"}
+    modifiers = limit | {
+        moe.router: moe.router != "linear",
+        f"jitter{moe.jitter:g}": moe.jitter,
+        f"bias{moe.bias_rate:g}": moe.bias_rate,
+    }
+    parts = ["image", moe.strategy, f"e{moe.num_experts}k{moe.top_k}"]
+    return "-".join(parts + [name for name, present in modifiers.items() if present])
+
+
+def gate_losses(training: ImageTrainingConfig) -> str:
+    """Readable name of what balances gates, e.g. ``cv0.01-z0.001``; empty for nothing."""
+    weights = {name: weight for name, weight in training.loss_weights().items() if name != "own"}
+    return "-".join(f"{name}{weight:g}" for name, weight in weights.items() if weight)
+
+
 def base_files(base: TrainedBase | HubModel, results: Path) -> list[Path]:
     """Files on this disk that a base is read from, none of one that is on the hub."""
     if isinstance(base, TrainedBase):
@@ -136,14 +205,18 @@ def data_folder(row: AdapterSpec, results: Path) -> Path:
     return results / {"stories": "tokens", "commonsense": "data"}[row.task] / row.data
 
 
-def read_row(row: dict[str, Any]) -> RunSpec | AdapterSpec:
+def read_row(row: dict[str, Any]) -> Row:
     """A row of the table of runs."""
-    kind = AdapterSpec if "adapter" in row else RunSpec
+    kind = AdapterSpec if "adapter" in row else ImageSpec if "images" in row else RunSpec
     return kind.model_validate(row)
 
 
-def cell_name(run: RunSpec | AdapterSpec) -> str:
+def cell_name(run: Row) -> str:
     """Name of the cell of a run: what its runs over seeds share, apart from tokens and steps."""
+    if isinstance(run, ImageSpec):
+        balance = gate_losses(run.training) if run.all_routing() else ""
+        parts = (image_model_slug(run.model), balance, f"lr{run.training.learning_rate:g}")
+        return "-".join(part for part in parts if part)
     training = run.training
     if isinstance(run, AdapterSpec):
         return f"{adapter_slug(run.adapter)}-lr{training.learning_rate:g}"
@@ -154,10 +227,16 @@ def cell_name(run: RunSpec | AdapterSpec) -> str:
     )
 
 
-def run_id(spec: RunSpec | AdapterSpec) -> str:
+def run_id(spec: Row) -> str:
     """Slug and hash of a run. Looked up, never parsed."""
     digest = data_digest(spec.model_dump(mode="json"))[:10]
-    slug = adapter_slug(spec.adapter) if isinstance(spec, AdapterSpec) else model_slug(spec.model)
+    match spec:
+        case AdapterSpec():
+            slug = adapter_slug(spec.adapter)
+        case ImageSpec():
+            slug = image_model_slug(spec.model)
+        case RunSpec():
+            slug = model_slug(spec.model)
     return f"{slug}-s{spec.seed}-{digest}"
 
 

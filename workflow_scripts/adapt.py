@@ -23,6 +23,7 @@ from moe_core.training.keeper import Keeper
 from moe_core.training.loop import Measuring, Trainer, measure
 from moe_core.training.ranks import ALONE, Ranks
 from moe_core.training.run import Examples, TrainedRun, complete
+from moe_core.training.shards import largest_cut
 from workflow_scripts.command import parser, path_argument, run
 from workflow_scripts.training_job import Job, run_job
 
@@ -110,7 +111,7 @@ def prepare(spec: AdapterSpec, given: Namespace) -> Job:
         {"known": known.sha256["train"]} | base | lesson.inputs,
         known.counts_V.numel(),
         build,
-        spec.all_routing(),
+        largest_cut(spec.all_routing(), spec.training.batch_size),
         train,
     )
 

@@ -8,6 +8,7 @@ from moe_core.runs import RunSpec, run_id
 from moe_core.training.keeper import Keeper
 from moe_core.training.ranks import Ranks
 from moe_core.training.run import TrainedRun, train_run
+from moe_core.training.shards import largest_cut
 from workflow_scripts.command import parser, path_argument, run
 from workflow_scripts.training_job import Job, run_job
 
@@ -26,7 +27,7 @@ def prepare(spec: RunSpec, given: Namespace) -> Job:
         corpus.sha256,
         corpus.counts_V.numel(),
         lambda: build(model, corpus.counts_V, spec.seed),
-        spec.all_routing(),
+        largest_cut(spec.all_routing(), spec.training.batch_size),
         train,
     )
 

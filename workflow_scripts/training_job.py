@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from moe_core.model.config import MoEConfig
 from moe_core.model.language_model import LanguageModel
 from moe_core.provenance import data_digest, environment
 from moe_core.runs import JobSpec
@@ -26,7 +25,6 @@ from moe_core.training.outputs import finished, write
 from moe_core.training.process import ProcessSettings, prepare_process
 from moe_core.training.ranks import Ranks, joined_ranks, relaunch, relaunched
 from moe_core.training.run import TrainedRun
-from moe_core.training.shards import largest_cut
 from workflow_scripts.command import path_argument
 
 Spec = TypeVar("Spec", bound=JobSpec)
@@ -38,9 +36,9 @@ STORY_COLUMNS = ("story", "bytes", "nats", "nats_train_mode")
 class Job:
     """One row of the table of runs, made ready.
 
-    name: its id. inputs: digests of all that is read besides the row. vocab_size: of the tokens.
-    build: the model as it is before the first step. all_routing: of every routed layer of it.
-    train: to the end.
+    name: its id. inputs: digests of all that is read besides the row. vocab_size: of the tokens, or
+    classes of images. build: the model as it is before the first step. most_parts: into which its
+    batch can be cut. train: to the end.
     """
 
     name: str
@@ -48,7 +46,7 @@ class Job:
     inputs: dict[str, str]
     vocab_size: int
     build: Callable[[], LanguageModel]
-    all_routing: list[MoEConfig]
+    most_parts: int
     train: Callable[[Keeper, Ranks], TrainedRun]
 
 
@@ -107,9 +105,7 @@ def train(job: Job, given: Namespace, process: ProcessSettings) -> bool:
         keeper = Keeper(state, key, steps, every_s, ranks, stop, device_name)
         trained = sick = None
         try:
-            if keeper.parts > 1 and keeper.parts * ranks.size > largest_cut(
-                job.all_routing, training.batch_size
-            ):
+            if keeper.parts > 1 and keeper.parts * ranks.size > job.most_parts:
                 detail = f"in {keeper.parts // 2} micro-batches, as small as they can be"
                 raise SickRun(keeper.reached, "out of memory", detail)
             trained = job.train(keeper, ranks)
