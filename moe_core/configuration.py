@@ -18,14 +18,13 @@ from moe_core.devices import SLOTS
 from moe_core.dispatch.kinds import Activation
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet
-from moe_core.strict import Strict
+from moe_core.strict import Fraction, Strict
 from moe_core.training.config import Device, ThroughputConfig, TrainingConfig
 
 SweepName = Literal[
     "capacity_sweep", "router_nets", "larger", "subword", "balance", "learning_rate"
 ]
 SWEEPS: tuple[SweepName, ...] = get_args(SweepName)
-Fraction = Annotated[float, Field(gt=0, lt=0.5)]
 
 
 class BuiltinCorpus(Strict):

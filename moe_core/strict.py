@@ -1,10 +1,12 @@
 """The base of all configuration: unknown keys, wrong types and later changes are errors."""
 
 import typing
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(gt=0, lt=0.5)]  # of what is held out
 
 
 class Strict(BaseModel):

@@ -60,8 +60,15 @@ def hub_rows(
     """
     import datasets
 
-    try:
+    with told_hub(name, revision, key, remedy):
         yield from datasets.load_dataset(name, revision=revision, split=split, streaming=True)
+
+
+@contextmanager
+def told_hub(name: str, revision: str, key: str, remedy: str) -> Iterator[None]:
+    """Raises StudyError, under the configuration key, for what `datasets` raises in the block."""
+    try:
+        yield
     # the library raises dozens of types for a missing name, revision, split or network
     except Exception as error:
         first_line = str(error).strip().partition("\n")[0]

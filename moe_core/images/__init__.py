@@ -1,0 +1,1 @@
+"""Images with labels from three sources, split, stored, and cut into batches."""
