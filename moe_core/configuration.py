@@ -16,10 +16,12 @@ from pydantic import (
 from moe_core.adapters.config import Method, Task
 from moe_core.devices import SLOTS
 from moe_core.dispatch.kinds import Activation
+from moe_core.images.config import ImagesConfig
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet
 from moe_core.strict import Fraction, Strict
 from moe_core.training.config import Device, ThroughputConfig, TrainingConfig
+from moe_core.vision.experiment import ScaleVision, VisionConfig
 
 SweepName = Literal[
     "capacity_sweep", "router_nets", "larger", "subword", "balance", "learning_rate"
@@ -262,6 +264,7 @@ class Experiments(Strict):
     balance: BalanceConfig
     learning_rate: LearningRateConfig
     perft: PerftConfig
+    vision: VisionConfig
     capacity: CapacityConfig
 
 
@@ -372,6 +375,7 @@ class Scale(Strict):
     )
     sweep: Sweep
     adapters: ScaleAdapters
+    vision: ScaleVision
     throughput: ThroughputConfig
     capacity: ScaleCapacity
     kernels: ScaleKernels
@@ -404,6 +408,7 @@ class StudyConfig(Strict):
     execution: ExecutionConfig
     corpus: CorpusConfig
     tokenizer: TokenizerConfig
+    images: ImagesConfig
     experiments: Experiments
     ngram: NgramConfig
     slides: SlidesConfig

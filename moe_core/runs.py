@@ -186,10 +186,11 @@ def image_model_slug(model: ImageModelConfig) -> str:
     return "-".join(parts + [name for name, present in modifiers.items() if present])
 
 
-def gate_losses(training: ImageTrainingConfig) -> str:
-    """Readable name of what balances gates, e.g. ``cv0.01-z0.001``; empty for nothing."""
-    weights = {name: weight for name, weight in training.loss_weights().items() if name != "own"}
-    return "-".join(f"{name}{weight:g}" for name, weight in weights.items() if weight)
+def image_slug(run: ImageSpec) -> str:
+    """Readable name of an image run: the model's, and of one that routes its balance losses."""
+    weights = run.training.loss_weights() if run.all_routing() else {}
+    balance = [f"{n}{w:g}" for n, w in weights.items() if w and n not in ("own", "z")]
+    return "-".join([image_model_slug(run.model), *balance])
 
 
 def base_files(base: TrainedBase | HubModel, results: Path) -> list[Path]:
@@ -214,9 +215,7 @@ def read_row(row: dict[str, Any]) -> Row:
 def cell_name(run: Row) -> str:
     """Name of the cell of a run: what its runs over seeds share, apart from tokens and steps."""
     if isinstance(run, ImageSpec):
-        balance = gate_losses(run.training) if run.all_routing() else ""
-        parts = (image_model_slug(run.model), balance, f"lr{run.training.learning_rate:g}")
-        return "-".join(part for part in parts if part)
+        return f"{image_slug(run)}-lr{run.training.learning_rate:g}"
     training = run.training
     if isinstance(run, AdapterSpec):
         return f"{adapter_slug(run.adapter)}-lr{training.learning_rate:g}"
@@ -234,7 +233,7 @@ def run_id(spec: Row) -> str:
         case AdapterSpec():
             slug = adapter_slug(spec.adapter)
         case ImageSpec():
-            slug = image_model_slug(spec.model)
+            slug = image_slug(spec)
         case RunSpec():
             slug = model_slug(spec.model)
     return f"{slug}-s{spec.seed}-{digest}"

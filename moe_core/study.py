@@ -12,11 +12,15 @@ from moe_core.arms import Arms, Budget
 from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig
 from moe_core.configuration_checks import check
 from moe_core.errors import StudyError
+from moe_core.image_arms import ImageArms
+from moe_core.images.config import images_spec
 from moe_core.model.config import MoEConfig
 from moe_core.provenance import canonical_json
 from moe_core.routing import registry
 from moe_core.runs import (
     AdapterSpec,
+    ImageSpec,
+    Row,
     RunSpec,
     ShapeSpec,
     canonical,
@@ -34,7 +38,7 @@ class Study:
     tokens: name of the encoded stories; tokenizers: by such a name. runs: by id. experiments: ids
     of runs by experiment, ``unified`` first. adapted: rows of adapters by id; perft: ids of those
     that are compared, matched: by the budget that they share; adapter_rates: ids of those that tune
-    rates. capacity: by E, the id of the run whose router the
+    rates. vision: rows of image models by id. capacity: by E, the id of the run whose router the
     capacity microbenchmark records. exported: id of the run whose weights the explorer carries.
     shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment. analysed: the routed runs
@@ -52,6 +56,7 @@ class Study:
     perft: list[str]
     matched: dict[Budget, list[str]]
     adapter_rates: list[str]
+    vision: dict[str, ImageSpec]
     experiments: dict[str, list[str]]
     capacity: dict[int, str]
     exported: str
@@ -61,9 +66,9 @@ class Study:
     analysed: list[str]
 
     @property
-    def all_runs(self) -> dict[str, RunSpec | AdapterSpec]:
+    def all_runs(self) -> dict[str, Row]:
         """Every row by id."""
-        return {**self.runs, **self.adapted}
+        return {**self.runs, **self.adapted, **self.vision}
 
     @property
     def unified(self) -> list[str]:
@@ -163,6 +168,7 @@ def load_study(config: dict[str, Any]) -> Study:
         perft=list(perft),
         matched={budget: [run_id(row) for row in rows] for budget, rows in matched.items()},
         adapter_rates=list(rates),
+        vision={run_id(row): row for row in ImageArms(checked, scale).rows()},
         experiments=experiments,
         capacity=capacity,
         exported=run_id(exported),
@@ -196,6 +202,11 @@ def corpus_spec(corpus: CorpusConfig) -> str:
             "options": options,
         }
     )
+
+
+def image_set_spec(study: Study) -> str:
+    """All that the images depend on besides their files, as canonical JSON."""
+    return canonical_json(images_spec(study.config.images))
 
 
 def tokenizer_spec(tokenizer: TokenizerConfig) -> str:

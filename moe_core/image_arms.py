@@ -1,0 +1,134 @@
+"""What the experiment on images trains: arms x seeds. Free of torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from moe_core.configuration import Scale, StudyConfig
+from moe_core.images.config import ImagesConfig
+from moe_core.model.config import MoEConfig
+from moe_core.routing import registry
+from moe_core.runs import ImageSpec
+from moe_core.training.config import ImageTrainingConfig
+from moe_core.vision.checks import SOFT_MOE
+from moe_core.vision.config import CnnConfig, ImageShape, ResNetConfig
+from moe_core.vision.experiment import Balance, Mixture
+from moe_core.vision.flops import image_cost
+from moe_core.vision.widths import channels_of_flops, channels_of_params
+
+CIFAR = ImageShape(channels=3, size=32, classes=100)
+DIGITS = 10
+
+
+def image_shape(images: ImagesConfig) -> ImageShape:
+    """What the configured source brings."""
+    if images.source == "digits":
+        return ImageShape(channels=1, size=images.digits.size, classes=DIGITS)
+    return CIFAR
+
+
+def assignments(moe: MoEConfig) -> float:
+    """Experts that an image reaches on average, before anything is known of its drops."""
+    if registry.declaration(moe.strategy)["fills_capacity"]:
+        return min(moe.top_k * moe.capacity_factor, moe.num_experts)
+    return moe.top_k
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Channels of the dense CNNs of a model's active FLOPs, and of its parameters."""
+
+    of_flops: list[int]
+    of_size: list[int]
+
+
+def twins(model: CnnConfig, shape: ImageShape) -> Twins:
+    """Both are the model itself where it is dense."""
+    if model.moe is None:
+        return Twins(model.channels, model.channels)
+    reached = 1.0 if model.patch else assignments(model.moe)
+    cost = image_cost(model, shape, reached)
+    return Twins(
+        channels_of_flops(cost.flops_active, model.channels, shape),
+        channels_of_params(cost.params_total, model.channels, shape),
+    )
+
+
+class ImageArms:
+    """The rows of the experiment on images at one scale."""
+
+    def __init__(self, config: StudyConfig, scale: Scale) -> None:
+        self.config, self.experiment, self.scale = config, config.experiments.vision, scale.vision
+        self.shape, self.threads = image_shape(config.images), scale.threads
+
+    def rows(self) -> list[ImageSpec]:
+        """Mixtures, balances, dense CNNs and ResNet-18; an arm of two kinds is there once."""
+        experiment, most = self.experiment, self.scale.most
+        mixtures = [self.mixture(mixture) for mixture in experiment.mixtures[:most]]
+        arms: list[tuple[CnnConfig | ResNetConfig, ImageTrainingConfig]] = [
+            (model, self.scale.training) for model in mixtures
+        ]
+        arms += [self.balanced(arm.by, arm.weight) for arm in experiment.balances[:most]]
+        pairs = [twins(model, self.shape) for model in mixtures]
+        widths = [tuple(width) for pair in pairs for width in (pair.of_flops, pair.of_size)]
+        dense = [self.dense(list(width)) for width in dict.fromkeys(widths)]
+        resnet = [ResNetConfig(kind="resnet18", width=self.scale.resnet_width)]
+        others: list[CnnConfig | ResNetConfig] = [*dense, *(resnet if experiment.resnet else [])]
+        arms += [(model, unbalanced(self.scale.training)) for model in others]
+        unique = {(m.model_dump_json(), t.model_dump_json()): (m, t) for m, t in arms}
+        return [row for arm in unique.values() for row in self._of_seeds(*arm)]
+
+    def mixture(self, mixture: Mixture, **routing: Any) -> CnnConfig:
+        """A mixture of the scale's experts; routing: what is changed of it."""
+        soft = mixture.strategy == SOFT_MOE
+        declared = {} if soft else registry.declaration(mixture.strategy)
+        usual: dict[str, Any] = {
+            **mixture.model_dump(),
+            "router": "linear",
+            "capacity_factor": self.experiment.capacity_factor,
+            "drop_policy": "none",
+            "shared_hidden": 0,
+            "jitter": 0.0,
+            "bias_rate": self.config.experiments.unified.bias_rate
+            if declared.get("balanced_by") == "bias"
+            else 0.0,
+        }
+        return CnnConfig(
+            kind="cnn",
+            channels=self.scale.channels,
+            gate_channels=[] if soft else self.scale.gate_channels,
+            patch=self.scale.patch if soft else None,
+            moe=MoEConfig(**(usual | routing)),
+        )
+
+    def balanced(self, by: Balance, weight: float) -> tuple[CnnConfig, ImageTrainingConfig]:
+        """The mixture whose balance is compared, and how it is trained."""
+        training = unbalanced(self.scale.training)
+        if by == "bias":
+            return self.mixture(self.experiment.balanced, bias_rate=weight), training
+        changes = {} if by == "none" else {f"{by}_coef": weight}
+        return self.mixture(self.experiment.balanced), training.model_copy(update=changes)
+
+    def dense(self, channels: list[int]) -> CnnConfig:
+        """One CNN."""
+        return CnnConfig(kind="cnn", channels=channels, gate_channels=[], patch=None, moe=None)
+
+    def _of_seeds(
+        self, model: CnnConfig | ResNetConfig, training: ImageTrainingConfig
+    ) -> Iterator[ImageSpec]:
+        for seed in self.scale.seeds:
+            yield ImageSpec(
+                images=self.config.images.source,
+                seed=seed,
+                device=self.config.device,
+                threads=self.threads,
+                world_size=1,
+                training=training,
+                model=model,
+            )
+
+
+def unbalanced(training: ImageTrainingConfig) -> ImageTrainingConfig:
+    """The same without any loss that evens out load."""
+    none = dict.fromkeys(("switch_coef", "cv_coef", "marginal_entropy_coef", "token_entropy_coef"), 0.0)
+    return training.model_copy(update=none)
