@@ -7,6 +7,8 @@ ARGS ?=
 STUDY_TESTS := tests/workflow tests/training/test_process.py
 SLURM_TESTS := tests/cluster
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# a study starts hundreds of processes: where this is set, each would compile all that it imports
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: report watch reference gallery verify test study-tests slurm-tests check audit mutants fix env dev tex lock docs clean help
 
