@@ -27,7 +27,9 @@ watch: env ## How far the study is, from another terminal; ARGS as for report
 test: $(VENV)/bin/python ## Lint, types and tests
 	@# apt installs while pip does, or while mypy takes its one core
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line check test-programs
-	OMP_NUM_THREADS=1 pytest -n auto $(addprefix --ignore=,$(STUDY_TESTS) $(SLURM_TESTS))
+	@# a file's fixtures are made once, and the longest files begin
+	OMP_NUM_THREADS=1 pytest -n auto --dist loadfile --no-loadscope-reorder tests/training tests \
+	  $(addprefix --ignore=,$(STUDY_TESTS) $(SLURM_TESTS))
 	@# both take all cores now and then, and wait for other programs most of the time
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync study-tests slurm-tests
 
