@@ -33,7 +33,7 @@ IDENTITY = [
     "control",
     "seed",
 ]
-MEASURES = ("nats", "nmi", "null_mean", "null_high", "p_value", "nmi_gain")
+MEASURES = ("nats", "nats_gain", "nmi", "null_mean", "null_high", "p_value", "nmi_gain")
 OF = ("class", "superclass")
 SPECIALISATION = [
     *IDENTITY,
@@ -71,13 +71,16 @@ def of_superclasses(counts_VE: Counts, named: Classes) -> Counts:
 def information(of: str, counts_VE: Counts) -> dict[str, float]:
     """Mutual information in nats, and normalised beside its permutation null, normalised alike.
 
-    Normalised: as a share of min(H(class), H(expert)); 0 where one of them is constant.
+    Normalised: as a share of min(H(class), H(expert)); 0 where one of them is constant. A router
+    that gives nearly all images to one expert may have a large share of next to no nats: nats_gain,
+    less the mean of the null, compares routers of unequal load. nmi_gain is the same of shares.
     """
     found, most = specialisation(counts_VE, DRAWS), most_information(counts_VE)
     share = 1 / most if most > 0 else 0.0
     nmi = normalised_mutual_information(counts_VE)
     values = (
         found.mutual_information_nats,
+        found.mutual_information_nats - found.null_mean_nats,
         nmi,
         found.null_mean_nats * share,
         found.null_high_nats * share,
