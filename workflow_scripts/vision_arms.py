@@ -110,10 +110,7 @@ def main() -> None:
     runs = pd.read_csv(given.table)
     stories = Stories(given.runs)
     arms = pd.DataFrame(
-        [
-            arm_row(runs, str(name), arm, stories)
-            for name, arm in runs.groupby("cell", sort=False)
-        ]
+        [arm_row(runs, str(name), arm, stories) for name, arm in runs.groupby("cell", sort=False)]
     )
     # every column, whether or not this experiment has arms that fill it
     differences = [f"accuracy_minus_{twin}" for twin in TWINS]

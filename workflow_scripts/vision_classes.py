@@ -94,9 +94,7 @@ def name_superclasses(axes: Axes, table: pd.DataFrame) -> None:
         )
 
 
-def draw_arm(
-    part: SubFigure, counts: pd.DataFrame, size: float
-) -> QuadMesh:
+def draw_arm(part: SubFigure, counts: pd.DataFrame, size: float) -> QuadMesh:
     """A run, trained beside untrained: rows and columns as the trained router orders them."""
     axes = part.subplots(1, len(ROUTERS))
     order = ordered(counts[counts.router.eq("trained")])
@@ -146,9 +144,7 @@ def main() -> None:
         say(parts[0].subplots(), "no run to draw: none of the mixture whose balance is compared")
     if mesh:
         place = below.add_axes((0.3, 0.8, 0.4, 0.15))
-        bar = figure.colorbar(
-            mesh, cax=place, orientation="horizontal", format=PercentFormatter(1)
-        )
+        bar = figure.colorbar(mesh, cax=place, orientation="horizontal", format=PercentFormatter(1))
         bar.set_label("of the images of a class, to an expert", fontsize=6)
         bar.ax.tick_params(labelsize=5.5)
     save(figure, given.pdf, given.png, *given.table)
