@@ -1,5 +1,6 @@
 """Where the images of each class go: class by expert, trained and untrained, by balance."""
 
+from itertools import pairwise
 from textwrap import fill
 
 import matplotlib.pyplot as plt
@@ -83,7 +84,7 @@ def _edges(table: pd.DataFrame) -> list[int]:
 def name_superclasses(axes: Axes, table: pd.DataFrame) -> None:
     """On the right, a word a line."""
     names, edges = table.index.get_level_values("superclass"), _edges(table)
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         axes.annotate(
             fill(names[start].replace("_", " "), 13),
             (1.03, (start + end) / 2),
@@ -105,7 +106,7 @@ def draw_arm(part: SubFigure, counts: pd.DataFrame, size: float) -> QuadMesh:
         table = table.loc[order.index, order.columns]
         mesh = draw(own, table, size, names=router == "trained")
         own.set_title(router, fontsize=6)
-    if order.index.get_level_values("superclass").nunique() > 1:
+    if len(_edges(order)) > 2:
         name_superclasses(axes[-1], order)
     return mesh
 

@@ -1,4 +1,4 @@
-"""How the classes of test images go to experts, and what an image's first expert tells of its class.
+"""Which experts the classes of images go to, and what an image's first expert tells of its class.
 
 All counts are of first choices: one an image, none of an image that no expert took.
 """
