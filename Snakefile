@@ -16,6 +16,7 @@ include: "rules/analysis.smk"
 include: "rules/kernels.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
+include: "rules/vision.smk"
 include: "rules/expert_parallel.smk"
 include: "rules/report.smk"
 include: "rules/precision.smk"
@@ -44,6 +45,9 @@ localrules:
     perft_arms,
     precision_runs,
     precision_arms,
+    vision_summary,
+    vision_arms,
+    vision_tables,
     audits,
     analysis_summary,
     ledger,
@@ -55,6 +59,10 @@ localrules:
     load_quality,
     ranking,
     sweep,
+    vision_usage,
+    vision_losses,
+    vision_classes,
+    vision_nearest,
     sweep_frontier,
     frontier_annotated,
     gate_balance,
@@ -116,6 +124,7 @@ rule all:
         rules.experiments.input,
         rules.perft.input,
         rules.precision.input,
+        rules.vision.input,
         rules.analysis.input,
         rules.kernels.input,
         rules.claims.input,

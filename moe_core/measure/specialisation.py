@@ -30,6 +30,21 @@ def entropy(counts: Counts) -> float:
     return float(entr(counts / counts.sum()).sum())
 
 
+def most_information(counts_VE: Counts) -> float:
+    """min(H(class), H(expert)) in nats: the most that margins allow, alike in all of a null."""
+    return min(entropy(counts_VE.sum(1)), entropy(counts_VE.sum(0)))
+
+
+def normalised_mutual_information(counts_VE: Counts) -> float:
+    """I(class; expert) / min(H(class), H(expert)): 1 where one tells the other.
+
+    Kvålseth, "Entropy and correlation: some comments" (1987). 0 where one class or one expert is
+    alone. Of a router that gives nearly all to one expert it is a share of very little.
+    """
+    most = most_information(counts_VE)
+    return mutual_information(counts_VE) / most if most > 0 else 0.0
+
+
 def corrected_mutual_information(counts_VE: Counts) -> float:
     """Plug-in less its first-order bias under independence, (r - 1)(c - 1) / 2N, in nats.
 

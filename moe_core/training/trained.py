@@ -4,7 +4,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from moe_core.damaged import damaged
 from moe_core.errors import StudyError
@@ -24,12 +24,22 @@ def load_weights(model: Transformer, path: Path) -> None:
 
     A tied head is stored once, as the embedding.
     """
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise damaged(path, error) from None
+    tensors = stored_weights(path)
     if model.config.tied_head and "embedding.weight" in tensors:
         tensors["head.weight"] = tensors["embedding.weight"]
+    take_weights(model, tensors, path)
+
+
+def stored_weights(path: Path) -> dict[str, Tensor]:
+    """Weights by name. Raises StudyError for a file that is damaged."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise damaged(path, error) from None
+
+
+def take_weights(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Put weights read from a path into a model. Raises StudyError for those of another."""
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
