@@ -1,6 +1,6 @@
 """All audits of one trained model, each beside what the strategy declares."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +14,14 @@ from moe_core.audits.invariances import BETWEEN_SEQUENCES, INVARIANCES, WIDE, in
 from moe_core.audits.routers import exact, skewed
 from moe_core.errors import StudyError
 from moe_core.model.config import MoEConfig
+from moe_core.model.language_model import LanguageModel
 from moe_core.model.moe_layer import CAUSAL, TRAINING
-from moe_core.model.transformer import Transformer
 from moe_core.routing import registry
 from moe_core.routing.drop_policy import CAUSAL_POLICIES
 from moe_core.stats.intervals import wilson_interval
 
 SEQUENCE = 20  # tokens of a trial
+MODES = {"train": TRAINING, "decode": CAUSAL}
 GRADIENTS = {"gradient": router_gradient, "balance_gradient": balance_gradient}
 
 
@@ -48,51 +49,58 @@ class AuditRow:
     passed: bool
 
 
-def audit(model: Transformer, cell: str, token_id_NS: Tensor) -> list[AuditRow]:
+def audit(model: LanguageModel, cell: str, token_id_NS: Tensor) -> list[AuditRow]:
     """Audit a model with routers on N sequences, as trained and with skewed routers.
 
     Raises StudyError for a dense model.
     """
-    moe = model.config.moe
+    moe = model.routing
     if moe is None:
         raise StudyError("audits", f"{cell} is dense", "only models with routing are audited")
-    rows = []
-    for name, router, mode, found in findings(exact(model), token_id_NS):
-        low, high = wilson_interval(found.failures, found.trials)
-        rows.append(
-            AuditRow(
-                cell=cell,
-                strategy=moe.strategy,
-                audit=name,
-                router=router,
-                mode=mode,
-                declared=declared(name, mode, moe),
-                failures=found.failures,
-                trials=found.trials,
-                low=low,
-                high=high,
-                max_change=found.max_change,
-                passed=found.failures == 0,
-            )
-        )
-    return rows
+    return [
+        audit_row(cell, moe.strategy, name, router, mode, found, declared=declared(name, mode, moe))
+        for name, router, mode, found in findings(exact(model), token_id_NS)
+    ]
 
 
-def findings(trained: Transformer, token_id_NS: Tensor) -> Iterator[tuple[str, str, str, Finding]]:
+def audit_row(
+    cell: str, strategy: str, name: str, router: str, mode: str, found: Finding, declared: bool
+) -> AuditRow:
+    """What was found, with how sure it is."""
+    low, high = wilson_interval(found.failures, found.trials)
+    return AuditRow(
+        cell=cell,
+        strategy=strategy,
+        audit=name,
+        router=router,
+        mode=mode,
+        declared=declared,
+        failures=found.failures,
+        trials=found.trials,
+        low=low,
+        high=high,
+        max_change=found.max_change,
+        passed=found.failures == 0,
+    )
+
+
+def findings(
+    trained: LanguageModel, rows_N: Tensor, invariances: Iterable[str] = INVARIANCES
+) -> Iterator[tuple[str, str, str, Finding]]:
     """Audit, router, mode and what was found, of a float64 model."""
     for name, gradient in GRADIENTS.items():
-        found = gradient(trained, token_id_NS[:WIDE])
+        found = gradient(trained, rows_N[:WIDE])
         if found is not None:
             yield name, "trained", "train", found
-    twin = skewed(trained, token_id_NS[:WIDE])
+    twin = skewed(trained, rows_N[:WIDE])
     for router, model in (("trained", trained), ("skewed", twin)):
         if model is None:
             continue
-        for rule, mode in (("train", TRAINING), ("decode", CAUSAL)):
-            for name in INVARIANCES:
+        for rule, mode in MODES.items():
+            for name in invariances:
                 if name != "decoding" or rule == "decode":
-                    yield name, router, rule, invariance(name, model, mode, token_id_NS)
-            yield "conservation", router, rule, conservation(model, mode, token_id_NS)
+                    yield name, router, rule, invariance(name, model, mode, rows_N)
+            yield "conservation", router, rule, conservation(model, mode, rows_N)
 
 
 def declared(audit: str, mode: str, moe: MoEConfig) -> bool:

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from moe_core.audits.finding import Finding, of_changes
 from moe_core.audits.invariances import BATCH
-from moe_core.dispatch.reference import expert
+from moe_core.model.language_model import LanguageModel
 from moe_core.model.moe_layer import Mode, MoELayer
-from moe_core.model.transformer import Transformer
 from moe_core.random_streams import stream
 from moe_core.routing.draws import Draws
 from moe_core.routing.scores import Router
@@ -38,14 +37,14 @@ class Pass:
 
 
 @torch.no_grad()
-def conservation(model: Transformer, mode: Mode, token_id_NS: Tensor) -> Finding:
-    """Audit what every layer of a float64 model does with N sequences.
+def conservation(model: LanguageModel, mode: Mode, rows_N: Tensor) -> Finding:
+    """Audit what every layer of a float64 model does with N sequences, or images.
 
     By the rule of training once more with the noise of training, which no renaming can follow.
     """
     twins = {layer: renamed(layer) for layer in model.moe_layers()}
     changes = []
-    for layer, inputs in layer_inputs(model, mode, token_id_NS):
+    for layer, inputs in layer_inputs(model, mode, rows_N):
         done = Pass(layer, mode, inputs, *run(layer, inputs, mode))
         change = lost(done)
         if len(layer.routers) or layer.table_VK is not None:  # else nothing names the experts
@@ -64,17 +63,15 @@ def lost(p: Pass) -> Tensor:
     return farthest(p.y_TD, dense_product(p)) * (1.0 if whole else math.nan)
 
 
-def layer_inputs(
-    model: Transformer, mode: Mode, token_id_NS: Tensor
-) -> list[tuple[MoELayer, Inputs]]:
+def layer_inputs(model: LanguageModel, mode: Mode, rows_N: Tensor) -> list[tuple[MoELayer, Inputs]]:
     """What each layer is given for each batch."""
     given: list[tuple[MoELayer, Inputs]] = []
     handles = [
         layer.register_forward_pre_hook(lambda layer, inputs: given.append((layer, inputs[:4])))
         for layer in model.moe_layers()
     ]
-    for rows_BS in token_id_NS.split(BATCH):
-        model(rows_BS, mode, Draws(stream(0, "audit drops")))
+    for rows_B in rows_N.split(BATCH):
+        model(rows_B, mode, Draws(stream(0, "audit drops")))
     for handle in handles:
         handle.remove()
     return given
@@ -137,14 +134,13 @@ def weights_are_positive(p: Pass) -> bool:
 def dense_product(p: Pass) -> Tensor:
     """y_TD by ``W @ experts(x)`` with every expert on every token, step after step."""
     layer, x_TD = p.layer, p.inputs[0]
-    y_TD = layer.shared(x_TD) if layer.shared is not None else torch.zeros_like(x_TD)
-    for step in p.steps:
-        in_EHD, out_EDF, activation = layer.experts.weights()
-        stacked = zip(in_EHD, out_EDF, strict=True)
-        y_ETD = torch.stack([expert(x_TD, *pair, activation) for pair in stacked])
-        step_TD = torch.einsum("te,etd->td", step.routing.dense_TE().to(x_TD), y_ETD)
-        y_TD, x_TD = y_TD + step_TD, x_TD + step_TD
-    return y_TD
+    parts = [layer.shared(x_TD)] if layer.shared is not None else []
+    for i, step in enumerate(p.steps):
+        if i:
+            x_TD = x_TD + parts[-1]
+        y_ETD = layer.experts.each(x_TD)
+        parts.append(torch.einsum("te,etd->td", step.routing.dense_TE().to(y_ETD), y_ETD))
+    return torch.stack(parts).sum(0)
 
 
 class Renamed(Router):

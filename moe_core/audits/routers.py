@@ -6,14 +6,14 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from moe_core.model.transformer import Transformer
+from moe_core.model.language_model import LanguageModel
 from moe_core.routing.scores import Router
 
 LEAD = 8.0  # in spreads of the logits: nearly every token prefers the favourite; nothing saturates
 FAVOURITE = 0
 
 
-def exact(model: Transformer) -> Transformer:
+def exact(model: LanguageModel) -> LanguageModel:
     """A copy in float64, in evaluation mode."""
     twin = deepcopy(model).double().eval()
     for layer in twin.moe_layers():
@@ -39,14 +39,14 @@ class Skewed(Router):
 
 
 @torch.no_grad()
-def skewed(model: Transformer, token_id_NS: Tensor) -> Transformer | None:
+def skewed(model: LanguageModel, rows_N: Tensor) -> LanguageModel | None:
     """A copy whose routers all prefer one expert, so that capacity bites; None without routers.
 
-    Biases that balance choices prefer it too. token_id_NS: where the spread of logits is measured.
+    Biases that balance choices prefer it too. rows_N: where the spread of logits is measured.
     Sinkhorn undoes the preference by its rule; what is left is the scale of its logits.
     """
     twin = deepcopy(model)
-    steps = iter(model(token_id_NS)[1])
+    steps = iter(model(rows_N)[1])
     for layer in twin.moe_layers():
         for i, state in enumerate(layer.states):
             logits_TE = next(steps).logits_TE

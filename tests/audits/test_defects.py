@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import moe_core.model.experts
 import moe_core.model.moe_layer
 import moe_core.training.loop
 from moe_core.audits.audit import SEQUENCE, audit
@@ -144,7 +145,9 @@ def in_layer(name: str, function: Callable[..., object], strategy: str = "softk"
 
     def plant(patch: pytest.MonkeyPatch) -> Transformer:
         model = trained(strategy)
-        patch.setattr(moe_core.model.moe_layer, name, function)
+        for module in (moe_core.model.moe_layer, moe_core.model.experts):
+            if hasattr(module, name):
+                patch.setattr(module, name, function)
         return model
 
     return plant
