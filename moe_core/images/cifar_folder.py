@@ -81,7 +81,7 @@ def _images(file: Path, data: dict[Any, Any]) -> Tensor:
     if not isinstance(pixels, PickledArray) or pixels.array is None:
         _wrong(file, "has no array b'data'")
     rows = pixels.array
-    if rows.ndim != 2 or rows.shape[1] != 3072 or not len(rows):
+    if rows.shape[1] != 3072:
         _wrong(file, f"b'data' has the shape {rows.shape}, not N x 3072")
     return torch.from_numpy(rows.copy()).view(-1, *SHAPE)
 
@@ -99,9 +99,10 @@ def _names(file: Path, data: dict[Any, Any], key: bytes) -> list[str]:
     names = data.get(key)
     if not isinstance(names, list) or not all(isinstance(name, bytes) for name in names):
         _wrong(file, f"{key!r} is no list of names")
-    if not names or len(set(names)) < len(names):
-        _wrong(file, f"{key!r} has no names, or one twice")
-    return [name.decode("latin-1") for name in names]
+    shown = [name.decode("latin-1") for name in names]
+    if not shown or len(set(shown)) < len(shown) or not all(s.isprintable() and s for s in shown):
+        _wrong(file, f"{key!r} has no names, one twice, or one that cannot be shown")
+    return shown
 
 
 def _wrong(file: Path, problem: str) -> NoReturn:

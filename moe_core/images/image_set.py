@@ -159,8 +159,8 @@ def _moments(image_NCHW: Tensor) -> tuple[list[float], list[float]]:
     value_V = torch.arange(256, dtype=torch.float64) / 255
     means, stds = [], []
     for pixels_NHW in image_NCHW.unbind(1):
-        share_V = torch.bincount(pixels_NHW.flatten(), minlength=256) / pixels_NHW.numel()
-        share_V = share_V.double()
+        count_V = torch.bincount(pixels_NHW.flatten(), minlength=256)
+        share_V = count_V.double() / pixels_NHW.numel()
         mean = share_V @ value_V
         means.append(float(mean))
         stds.append(float((share_V @ (value_V - mean) ** 2).sqrt()))

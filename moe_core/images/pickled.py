@@ -2,7 +2,7 @@
 
 A pickle is a program for a stack machine that can call whatever it names. The machine here knows
 only the instructions that put together numbers, text, bytes, lists, tuples and dicts, and by name
-only how numpy pickles an array of bytes and how Python 3 writes bytes for Python 2. Nothing that
+only how numpy pickles a table of bytes and how Python 3 writes bytes for Python 2. Nothing that
 is named is looked up or called. Any other name or instruction ends the reading.
 """
 
@@ -37,7 +37,7 @@ class ByteType:
 
 @dataclass
 class PickledArray:
-    """An array that is filled by a later instruction than the one that makes it."""
+    """A table that is filled by a later instruction than the one that makes it."""
 
     array: np.ndarray | None = None
 
@@ -45,7 +45,7 @@ class PickledArray:
 def plain_data(content: bytes) -> Any:
     """The object in a pickle of protocol 2 to 4; text that Python 2 wrote as bytes.
 
-    An array is a PickledArray of uint8. Raises ValueError for a pickle of anything else, or one
+    A table of bytes is a PickledArray. Raises ValueError for a pickle of anything else, or one
     that is damaged.
     """
     stack: list[Any] = []
@@ -133,7 +133,7 @@ def _kind(value: Any, kind: type) -> Any:
 
 
 def _refuse() -> NoReturn:
-    raise ValueError("it holds objects other than plain data and arrays of bytes")
+    raise ValueError("it holds objects other than plain data and tables of bytes")
 
 
 def _set(target: dict[Any, Any], items: list[Any]) -> None:
@@ -164,8 +164,8 @@ def _made(called: Name, arguments: tuple[Any, ...]) -> Any:
 def _fill(made: PickledArray, state: Any) -> None:
     """Its state as numpy writes it: version, shape, dtype, whether columns come first, bytes."""
     match state:
-        case (_, tuple(shape), ByteType(), False | 0, bytes(data)):
-            if all(type(length) is int and length >= 0 for length in shape):
-                made.array = np.frombuffer(data, np.uint8).reshape(shape)
+        case (_, (int(rows), int(columns)), ByteType(), False | 0, bytes(data)):
+            if rows > 0 and rows * columns == len(data):
+                made.array = np.frombuffer(data, np.uint8).reshape(rows, columns)
                 return
     _refuse()
