@@ -9,6 +9,7 @@ from torch import Tensor
 from moe_core.damaged import damaged
 from moe_core.errors import StudyError
 from moe_core.model.config import TransformerConfig
+from moe_core.model.language_model import LanguageModel
 from moe_core.model.transformer import Transformer, build
 
 
@@ -19,7 +20,7 @@ def trained_model(folder: Path, config: TransformerConfig, counts_V: Tensor) -> 
     return model.eval()
 
 
-def load_weights(model: Transformer, path: Path) -> None:
+def load_weights(model: LanguageModel, path: Path) -> None:
     """Take a run's weights over. Raises StudyError for a file that is damaged, or of another model.
 
     A tied head is stored once, as the embedding.
@@ -28,7 +29,7 @@ def load_weights(model: Transformer, path: Path) -> None:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise damaged(path, error) from None
-    if model.config.tied_head and "embedding.weight" in tensors:
+    if isinstance(model, Transformer) and model.config.tied_head and "embedding.weight" in tensors:
         tensors["head.weight"] = tensors["embedding.weight"]
     try:
         model.load_state_dict(tensors)
