@@ -5,6 +5,7 @@ largest top-1 mixture is timed once more with every expert run on every image.
 """
 
 import json
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,10 @@ NO_MIXTURE = "no top-1 mixture finished"
 
 @dataclass(frozen=True)
 class Arm:
-    """The run that a cell is timed by. conditional: only chosen experts run; None without choice."""
+    """The run that a cell is timed by.
+
+    conditional: whether only chosen experts run; None where nothing is chosen.
+    """
 
     run: str
     spec: ImageSpec
@@ -98,7 +102,6 @@ def measured(arms: list[Arm], images: ImageSet, size: int, spec: dict) -> list[d
         if arm is not manager:
             flops = counted_flops(calls[place])
         routing = arm.spec.all_routing()
-        spread = spread_ms(samples[place])
         rows.append(
             {
                 "run": arm.run,
@@ -110,8 +113,8 @@ def measured(arms: list[Arm], images: ImageSet, size: int, spec: dict) -> list[d
                 "num_experts": routing[0].num_experts if routing else None,
                 "assignments_per_image": reached / size,
                 "flops_per_image": flops / size,
-                "images_per_s": size / (spread["ms"] / 1e3),
-                **spread,
+                "images_per_s": size / statistics.median(samples[place]),
+                **spread_ms(samples[place]),
                 "threads": spec["threads"],
                 "device": spec["device"],
                 "device_name": spec["device_name"],

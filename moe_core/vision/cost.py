@@ -1,4 +1,4 @@
-"""What inference of an image model costs: FLOPs as counted, calls to time, and what a manager saves.
+"""What inference of an image model costs: FLOPs as counted, calls to time, what a manager saves.
 
 The manager of a mixture splits the batch and runs each expert on its own images alone. Its rival is
 the same mixture running every expert on every image, one after another, and taking the chosen rows.
@@ -43,7 +43,8 @@ class EveryExpert(Bank):
 
 def without_manager(model: ImageModel, image_BCHW: Tensor) -> ImageModel:
     """The same mixture and weights, with every expert run. Raises StudyError unless it is equal."""
-    assert isinstance(model.net, MoELayer) and isinstance(model.net.experts, CnnExperts)
+    assert isinstance(model.net, MoELayer)
+    assert isinstance(model.net.experts, CnnExperts)
     rival, layer = copy(model), copy(model.net)
     layer._modules = layer._modules | {"experts": EveryExpert(model.net.experts)}
     rival._modules = rival._modules | {"net": layer}

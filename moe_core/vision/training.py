@@ -135,7 +135,9 @@ def read_images(trainer: ImageTrainer, split: ImageSplit, mode: Mode, draws: Dra
     ):
         label_B = label_N.to(device)
         with trainer.precision:
-            logits_B1V, routed = model(trainer.images.normalise(image_NCHW.to(device)), mode, draws)
+            logits_B1V, routed = model(
+                trainer.images.normalise(image_NCHW.to(device)), mode, draws
+            )
         logits_BV = logits_B1V.squeeze(1).float()
         nats.append(F.cross_entropy(logits_BV, label_B, reduction="none").double().cpu())
         best_BV = logits_BV == logits_BV.max(-1, keepdim=True).values
@@ -147,7 +149,9 @@ def read_images(trainer: ImageTrainer, split: ImageSplit, mode: Mode, draws: Dra
     nats_N = torch.cat(nats)
     loss = float(nats_N.mean())
     with np.errstate(over="ignore"):  # of a run that diverged
-        quality = Quality(loss, float(np.exp(loss)), bits_per_byte(float(nats_N.sum()), len(split)))
+        quality = Quality(
+            loss, float(np.exp(loss)), bits_per_byte(float(nats_N.sum()), len(split))
+        )
     reading = tally.reading(quality, nats_N, routing_steps(model.routing))
     no_choice_N = torch.full((len(split),), NO_EXPERT)
     columns = {
@@ -176,7 +180,9 @@ def measure_images(trainer: Trainer, split: ImageSplit) -> Measured:
     class has the largest logit. expert_load and expert_loss: by first choice.
     """
     assert isinstance(trainer, ImageTrainer)
-    measured = measure_modes(trainer, lambda mode, draws: read_images(trainer, split, mode, draws))
+    measured = measure_modes(
+        trainer, lambda mode, draws: read_images(trainer, split, mode, draws)
+    )
     own: dict[str, Any] = {"accuracy": float(measured.causal.columns["correct"].mean())}
     moe = trainer.model.routing
     if moe is not None:
