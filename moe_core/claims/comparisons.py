@@ -30,7 +30,7 @@ def by_story(
     a = evidence.nats(of) * factor
     b = evidence.nats(other) * factor if other else a * 0.0
     a_RN, b_RN = _paired(of, other, a, b)
-    bytes_N = evidence.bytes(of).loc[a.columns].to_numpy(dtype=float)
+    bytes_N = np.asarray(evidence.bytes(of).loc[a.columns], dtype=np.float64)
     return _crossed(a_RN, b_RN if other else None, bytes_N)
 
 
