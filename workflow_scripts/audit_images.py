@@ -18,7 +18,7 @@ from moe_core.images.image_set import ImageSet, open_images
 from moe_core.provenance import write_atomic
 from moe_core.runs import ImageSpec, cell_name
 from moe_core.training.process import prepare_process
-from moe_core.vision.trained import shape_of_images, trained_image_model
+from moe_core.vision.routed import shape_of, trained_image_model
 from workflow_scripts.audit import no_audit
 from workflow_scripts.audits import refuse_breaches
 from workflow_scripts.command import parser, path_argument, run
@@ -33,7 +33,7 @@ def audited(folder: Path, images: ImageSet, image_NCHW: Tensor) -> pd.DataFrame:
     if reason:
         rows = [no_audit(cell, moe.strategy if moe else "dense")]
     else:
-        model = trained_image_model(folder, spec.model, shape_of_images(images))
+        model = trained_image_model(folder, spec.model, shape_of(images))
         rows = audit_images(model, cell, image_NCHW)
     return pd.DataFrame([asdict(row) for row in rows]).assign(not_audited=reason)
 

@@ -25,6 +25,21 @@ def mutual_information(counts_VE: Counts) -> float:
     return float(margins - stats.entropy(counts_VE, axis=None))
 
 
+def most_information(counts_VE: Counts) -> float:
+    """min(H(class), H(expert)) in nats: the most that these margins allow, as all of a null have."""
+    return float(min(stats.entropy(counts_VE.sum(1)), stats.entropy(counts_VE.sum(0))))
+
+
+def normalised_mutual_information(counts_VE: Counts) -> float:
+    """I(class; expert) / min(H(class), H(expert)): 0 where independent, 1 where one tells the other.
+
+    Kvålseth, "Entropy and correlation: some comments" (1987). 0 where one class or one expert is
+    alone. Of a router that gives nearly all to one expert it is a share of very little.
+    """
+    most = most_information(counts_VE)
+    return mutual_information(counts_VE) / most if most > 0 else 0.0
+
+
 def corrected_mutual_information(counts_VE: Counts) -> float:
     """Plug-in less its first-order bias under independence, (r - 1)(c - 1) / 2N, in nats.
 

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from moe_core.damaged import damaged
 from moe_core.errors import StudyError
 from moe_core.model.config import TransformerConfig
-from moe_core.model.language_model import LanguageModel
 from moe_core.model.transformer import Transformer, build
 
 
@@ -20,17 +19,27 @@ def trained_model(folder: Path, config: TransformerConfig, counts_V: Tensor) -> 
     return model.eval()
 
 
-def load_weights(model: LanguageModel, path: Path) -> None:
+def load_weights(model: Transformer, path: Path) -> None:
     """Take a run's weights over. Raises StudyError for a file that is damaged, or of another model.
 
     A tied head is stored once, as the embedding.
     """
+    tensors = stored_weights(path)
+    if model.config.tied_head and "embedding.weight" in tensors:
+        tensors["head.weight"] = tensors["embedding.weight"]
+    take_weights(model, tensors, path)
+
+
+def stored_weights(path: Path) -> dict[str, Tensor]:
+    """Weights by name. Raises StudyError for a file that is damaged."""
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise damaged(path, error) from None
-    if isinstance(model, Transformer) and model.config.tied_head and "embedding.weight" in tensors:
-        tensors["head.weight"] = tensors["embedding.weight"]
+
+
+def take_weights(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Put weights that were read from a path into a model. Raises StudyError for those of another."""
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.metrics import normalized_mutual_info_score
 
 from moe_core.measure.specialisation import (
     corrected_mutual_information,
+    most_information,
     mutual_information,
+    normalised_mutual_information,
     permutation_null,
     specialisation,
 )
@@ -83,6 +86,29 @@ def test_closed_forms() -> None:
     assert corrected_mutual_information(counts_VE) == pytest.approx(information - 1 / 40)
     # not floored
     assert corrected_mutual_information(np.full((2, 2), 5)) == pytest.approx(-1 / 40)
+
+
+@given(tables)
+def test_normalised_information_against_scikit_learn(counts_VE: NDArray[np.int64]) -> None:
+    label_A, expert_A = (
+        np.repeat(index, counts_VE.ravel()) for index in np.indices(counts_VE.shape).reshape(2, -1)
+    )
+    expected = normalized_mutual_info_score(label_A, expert_A, average_method="min")
+    if min(len(set(label_A)), len(set(expert_A))) < 2:
+        expected = 0.0  # there scikit-learn says 1, if both are alone
+    assert normalised_mutual_information(counts_VE) == pytest.approx(expected, abs=1e-9)
+
+
+def test_normalised_information_closed_forms() -> None:
+    # ten classes on two experts: the expert is a function of the class, not the other way round
+    assert normalised_mutual_information(np.repeat(7 * np.eye(2, dtype=int), 5, 0)) == pytest.approx(1)
+    # of independent data it is its null's mean, and nothing is left above that
+    (counts_VE,) = independent_tables(1, [0.1] * 10, [0.5, 0.3, 0.2], 5000)
+    null = permutation_null(counts_VE, 99, seed=7) / most_information(counts_VE)
+    gain = normalised_mutual_information(counts_VE) - null.mean()
+    assert normalised_mutual_information(counts_VE) > 0
+    assert abs(gain) < 4 * null.std()
+    assert abs(gain) < 1e-3
 
 
 def test_correction_takes_away_the_bias_of_independent_data() -> None:

@@ -1,0 +1,77 @@
+"""What the figures of the experiment on images share: options, arms in order, names of arms."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import pandas as pd
+
+from moe_core.figures.style import marked
+from moe_core.vision.experiment import BALANCES
+from workflow_scripts.command import parser, path_argument
+
+BALANCE_NAMES = {
+    "none": "no balance",
+    "switch": "Switch loss",
+    "cv": "CV loss",
+    "bias": "bias",
+    "marginal_entropy": "entropy of mean gate",
+    "token_entropy": "entropy of each gate",
+}
+
+
+def options(description: str | None) -> Namespace:
+    """table: files, in the order that the script names; balanced: the mixture that is balanced."""
+    arguments = parser(description)
+    arguments.add_argument("--table", type=Path, nargs="+", required=True)
+    arguments.add_argument("--balanced", type=json.loads, required=True)
+    path_argument(arguments, "pdf", "png")
+    return arguments.parse_args()
+
+
+def balance_name(arm: pd.Series) -> str:
+    """``Switch loss 0.01``; empty where the strategy itself evens out load."""
+    if arm.balance == "none":
+        return BALANCE_NAMES["none"]
+    known = BALANCE_NAMES.get(arm.balance)
+    return f"{known} {arm.balance_weight:g}" if known else ""
+
+
+def arms(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row an arm of runs of a summary: identity, name, n (finished), n_failed, failure."""
+    found = []
+    for cell, own in runs.groupby("cell", sort=False):
+        first, failed = own.iloc[0], own[own.status.eq("failed")]
+        told = [f"{first.label}, K={first.top_k:.0f}", balance_name(first)]
+        name = marked("\n".join(filter(None, told)), len(failed))
+        found.append(
+            {
+                **first.to_dict(),
+                "cell": cell,
+                "name": name,
+                "n": len(own) - len(failed),
+                "n_failed": len(failed),
+                "failure": failed.failure.iloc[0] if len(failed) else None,
+            }
+        )
+    columns = [*runs.columns, "name", "n", "n_failed"]
+    return pd.DataFrame(found, columns=list(dict.fromkeys(columns)))
+
+
+def balanced_runs(summary: pd.DataFrame, mixture: dict) -> pd.DataFrame:
+    """Runs of the mixture that is trained with each balance, in their order."""
+    of_it = (
+        summary.strategy.eq(mixture["strategy"])
+        & summary.num_experts.eq(mixture["num_experts"])
+        & summary.top_k.eq(mixture["top_k"])
+        & summary.balance.isin(BALANCES)
+    )
+    place = {balance: i for i, balance in enumerate(BALANCES)}
+    return summary[of_it].sort_values("balance", key=lambda b: b.map(place), kind="stable")
+
+
+def first_finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of each arm the run of the first seed that finished; none of an arm that has none."""
+    finished = runs[runs.status.eq("finished")].sort_values("seed", kind="stable")
+    first = finished.drop_duplicates("cell")
+    return first.loc[[index for index in runs.index if index in first.index]]
