@@ -61,7 +61,7 @@ def with_specialisation(summary: pd.DataFrame, routers: pd.DataFrame) -> pd.Data
 
     class_nmi_learned: what they tell beyond chance, less the same of the router before training.
     """
-    keys = [key for key in routers if "nmi" in key]
+    keys = [key for key in routers if key.startswith(("class_", "superclass_"))]
     of = {name: rows.set_index("run")[keys] for name, rows in routers.groupby("router")}
     trained, untrained = (of.get(name, routers[keys].iloc[:0]) for name in ("trained", "untrained"))
     learned = {
@@ -97,10 +97,11 @@ def main() -> None:
     given = arguments.parse_args()
     claims = load_claims(given.claims)
     analysis = pd.read_csv(given.analysis)
-    summaries = {name: with_analysis(pd.read_csv(path), analysis) for name, path in given.summary}
-    if "vision" in summaries:
+    tables = {name: pd.read_csv(path) for name, path in given.summary}
+    summaries = {name: with_analysis(table, analysis) for name, table in tables.items()}
+    if "vision" in tables:
         routers = pd.read_csv(given.specialisation)
-        summaries["vision"] = with_specialisation(summaries["vision"], routers)
+        summaries["vision"] = with_specialisation(tables["vision"], routers)
     evidence = Evidence(
         summaries=summaries,
         stories={path.parent.name: pd.read_csv(path) for path in given.stories},
