@@ -7,8 +7,10 @@ ARGS ?=
 STUDY_TESTS := tests/workflow tests/training/test_process.py
 SLURM_TESTS := tests/cluster
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# a study starts hundreds of processes: where this is set, each would compile all that it imports
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: report watch reference gallery verify test study-tests slurm-tests check audit mutants fix env dev tex lock docs clean help
+.PHONY: report watch reference gallery verify test test-programs study-tests slurm-tests check audit mutants fix env dev tex lock docs clean help
 
 report: env ## Everything up to report/report.pdf (installs what is missing)
 	@if envs/install.sh tex; then \
@@ -22,14 +24,19 @@ report: env ## Everything up to report/report.pdf (installs what is missing)
 watch: env ## How far the study is, from another terminal; ARGS as for report
 	@python -m moe_core watch $(ARGS)
 
-test: dev ## Lint, types and tests
+test: $(VENV)/bin/python ## Lint, types and tests
+	@# apt installs while pip does, or while mypy takes its one core
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line check test-programs
+	@# a file's fixtures are made once, and the longest files begin
+	OMP_NUM_THREADS=1 pytest -n auto --dist loadfile --no-loadscope-reorder tests/training tests \
+	  $(addprefix --ignore=,$(STUDY_TESTS) $(SLURM_TESTS))
+	@# both take all cores now and then, and wait for other programs most of the time
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync study-tests slurm-tests
+
+test-programs:
 	@envs/install.sh tex || true
 	@envs/install.sh slurm || true
 	@envs/install.sh browser || true
-	$(MAKE) --no-print-directory check
-	OMP_NUM_THREADS=1 pytest -n auto $(addprefix --ignore=,$(STUDY_TESTS) $(SLURM_TESTS))
-	@# both take all cores now and then, and wait for other programs most of the time
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync study-tests slurm-tests
 
 study-tests: dev
 	pytest $(STUDY_TESTS)
@@ -63,11 +70,13 @@ dev: $(VENV)/.installed-dev ## The same with the tools of development
 tex: ## TeX alone
 	@envs/install.sh tex
 
-$(VENV)/.installed: requirements.lock
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	@PYTHON=$(PYTHON) envs/install.sh venv
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock | $(VENV)/bin/python
 	@echo "installing Python packages of requirements.lock into $(VENV)"
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@# torch first and alone, so that a CPU build on disk or in the cache is taken as it is
 	@$(VENV)/bin/python -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
 	@$(VENV)/bin/python -m pip install --quiet -r requirements.lock

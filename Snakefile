@@ -7,6 +7,7 @@ include: "rules/common.smk"
 include: "rules/start.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/images.smk"
 include: "rules/bench.smk"
 include: "rules/audit.smk"
 include: "rules/summary.smk"
@@ -32,6 +33,7 @@ localrules:
     corpus,
     telegrams,
     questions,
+    images,
     tokenizer,
     summary,
     aggregate,

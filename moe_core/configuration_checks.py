@@ -25,6 +25,7 @@ from moe_core.configuration import (
 from moe_core.configuration_mistakes import explain, listed, one_of
 from moe_core.dispatch.kinds import GROUPED_ROW_BYTES
 from moe_core.errors import StudyError
+from moe_core.image_checks import check_vision
 from moe_core.routing import registry
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -47,6 +48,7 @@ def check(config: dict[str, Any]) -> StudyConfig:
     for name, scale in checked.scales.items():
         _check_scale(f"scales.{name}", scale, checked.experiments)
     _check_dispatch(checked)
+    check_vision(checked)
     return checked
 
 
@@ -90,6 +92,7 @@ def _check_revisions(config: StudyConfig) -> None:
             commonsense.hub is not None and config.experiments.perft.task == "commonsense",
             commonsense.hub,
         ),
+        ("images.hub", config.images.source == "hub", config.images.hub),
     ):
         if not used or source is None or os.path.exists(source.name):
             continue

@@ -10,8 +10,9 @@ import numpy as np
 
 from moe_core.model.config import TransformerConfig
 from moe_core.model.flops import Cost, cost
-from moe_core.runs import AdapterSpec, HubModel, RunSpec, ShapeSpec, dense_width
+from moe_core.runs import AdapterSpec, HubModel, ImageSpec, RunSpec, ShapeSpec, dense_width
 from moe_core.training.config import TrainingConfig
+from moe_core.vision.flops import image_cost
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ def adapter_flops(run: AdapterSpec, vocab_size: int) -> float | None:
     if run.task == "stories":
         tokens += 2 * read_tokens(training) / 3
     return tokens * model_cost(run.base.model, vocab_size, training.seq_len).train_flops_per_token
+
+
+def image_flops(run: ImageSpec, classes: int) -> float:
+    """FLOPs of training an image model. What it is measured on is not in the row."""
+    images = run.training.steps * run.training.batch_size
+    return images * image_cost(run.model, run.shape).train_flops
 
 
 def trained_tokens(training: TrainingConfig) -> int:

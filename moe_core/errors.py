@@ -12,7 +12,7 @@ class StudyError(ValueError):
     def __init__(self, key: str, problem: str, remedy: str = "") -> None:
         line = f"{key}: {problem}" + (f"; {remedy}" if remedy else "")
         super().__init__(" ".join(map(_shown, line.split())))
-        self.problem, self.remedy = problem, remedy
+        self.key, self.problem, self.remedy = key, problem, remedy
 
 
 def _shown(word: str) -> str:

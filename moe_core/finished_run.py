@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from moe_core import failures
 from moe_core.damaged import damaged
 from moe_core.errors import StudyError
-from moe_core.runs import AdapterSpec, RunSpec, read_row
+from moe_core.runs import AdapterSpec, ImageSpec, Row, RunSpec, read_row
 
 
-def finished_run(run: str, results: Path) -> tuple[dict[str, Any], RunSpec | AdapterSpec]:
+def finished_run(run: str, results: Path) -> tuple[dict[str, Any], Row]:
     """Summary and row. Raises StudyError where there is no such run, for one that failed, and for
     a summary that is none.
     """
@@ -40,15 +40,17 @@ def finished_run(run: str, results: Path) -> tuple[dict[str, Any], RunSpec | Ada
 
 
 def finished_model(run: str, results: Path) -> tuple[dict[str, Any], RunSpec]:
-    """The same of a model. Raises StudyError for adapters, too."""
+    """The same of a language model. Raises StudyError for adapters and image models, too."""
     summary, spec = finished_run(run, results)
     return summary, row_of_model(run, spec)
 
 
-def row_of_model(run: str, spec: RunSpec | AdapterSpec) -> RunSpec:
-    """The row, if it is of a model. Raises StudyError if it is of adapters."""
+def row_of_model(run: str, spec: Row) -> RunSpec:
+    """The row, if it is of a language model. Raises StudyError if it is of anything else."""
     if isinstance(spec, AdapterSpec):
         raise StudyError(
             "run", f"{run} is adapters, not a model", "see `python -m moe_core adapter --help`"
         )
+    if isinstance(spec, ImageSpec):
+        raise StudyError("run", f"{run} is an image model, not a language model")
     return spec

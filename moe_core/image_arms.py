@@ -12,7 +12,7 @@ from moe_core.runs import ImageSpec
 from moe_core.training.config import ImageTrainingConfig
 from moe_core.vision.checks import SOFT_MOE
 from moe_core.vision.config import CnnConfig, ImageShape, ResNetConfig
-from moe_core.vision.experiment import Balance, Mixture
+from moe_core.vision.experiment import BALANCES, Balance, Mixture
 from moe_core.vision.flops import image_cost
 from moe_core.vision.widths import channels_of_flops, channels_of_params
 
@@ -27,13 +27,6 @@ def image_shape(images: ImagesConfig) -> ImageShape:
     return CIFAR
 
 
-def assignments(moe: MoEConfig) -> float:
-    """Experts that an image reaches on average, before anything is known of its drops."""
-    if registry.declaration(moe.strategy)["fills_capacity"]:
-        return min(moe.top_k * moe.capacity_factor, moe.num_experts)
-    return moe.top_k
-
-
 @dataclass(frozen=True)
 class Twins:
     """Channels of the dense CNNs of a model's active FLOPs, and of its parameters."""
@@ -46,8 +39,7 @@ def twins(model: CnnConfig, shape: ImageShape) -> Twins:
     """Both are the model itself where it is dense."""
     if model.moe is None:
         return Twins(model.channels, model.channels)
-    reached = 1.0 if model.patch else assignments(model.moe)
-    cost = image_cost(model, shape, reached)
+    cost = image_cost(model, shape)
     return Twins(
         channels_of_flops(cost.flops_active, model.channels, shape),
         channels_of_params(cost.params_total, model.channels, shape),
@@ -119,6 +111,7 @@ class ImageArms:
         for seed in self.scale.seeds:
             yield ImageSpec(
                 images=self.config.images.source,
+                shape=self.shape,
                 seed=seed,
                 device=self.config.device,
                 threads=self.threads,
@@ -130,5 +123,5 @@ class ImageArms:
 
 def unbalanced(training: ImageTrainingConfig) -> ImageTrainingConfig:
     """The same without any loss that evens out load."""
-    none = dict.fromkeys(("switch_coef", "cv_coef", "marginal_entropy_coef", "token_entropy_coef"), 0.0)
-    return training.model_copy(update=none)
+    losses = [f"{by}_coef" for by in BALANCES if by not in ("none", "bias")]
+    return training.model_copy(update=dict.fromkeys(losses, 0.0))

@@ -13,7 +13,7 @@ from typing import Any
 from moe_core.errors import StudyError
 
 Json = dict[str, Any]
-TRAINING, WEIGHTS = ("train", "adapt"), "/weights.safetensors"
+TRAINING, WEIGHTS = ("train", "adapt", "train_images"), "/weights.safetensors"
 SHORT = 12  # digits of a digest that are shown
 LISTED = 3  # files of one rule that are listed one by one
 # of a table: ids, with spaces between

@@ -23,7 +23,7 @@ from moe_core.training.config import (
     ThroughputConfig,
     TrainingConfig,
 )
-from moe_core.vision.config import ImageModelConfig
+from moe_core.vision.config import ImageModelConfig, ImageShape, ResNetConfig
 
 
 class JobSpec(Strict):
@@ -85,9 +85,13 @@ class HubModel(Strict):
 
 
 class ImageSpec(JobSpec):
-    """All that the training of an image model needs, besides the images, which have a name."""
+    """All that the training of an image model needs, besides the images.
+
+    images: their name. shape: what they are like.
+    """
 
     images: str
+    shape: ImageShape
     training: ImageTrainingConfig
     model: ImageModelConfig
 
@@ -98,8 +102,9 @@ class ImageSpec(JobSpec):
     def all_routing(self) -> list[MoEConfig]:
         """How every routed layer routes: Soft MoE chooses nothing, so it routes nothing."""
         model = self.model
-        soft = model.kind == "resnet18" or model.patch is not None
-        return [model.moe] if not soft and model.moe else []
+        if isinstance(model, ResNetConfig) or model.patch is not None or model.moe is None:
+            return []
+        return [model.moe]
 
 
 class AdapterSpec(TextSpec):

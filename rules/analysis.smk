@@ -14,7 +14,7 @@ rule routing:
     benchmark:
         "results/benchmarks/routing/{run}.jsonl"
     wildcard_constraints:
-        run=f"(?!{ADAPTED})[A-Za-z0-9_.-]+",
+        run=OF_TEXT,
     conda:
         "../envs/bench.yaml"
     threads: 1

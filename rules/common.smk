@@ -18,6 +18,7 @@ from moe_core.corpus.sources import matching_files
 from moe_core.corpus.splits import SPLITS
 from moe_core.errors import StudyError
 from moe_core.export.exportable import check_exportable
+from moe_core.images.config import image_files
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
 from moe_core.routing.router_net import ROUTER_PRECISIONS
@@ -27,6 +28,7 @@ from moe_core.study import (
     corpus_spec,
     kernels_spec,
     expert_parallel_spec,
+    image_set_spec,
     load_study,
     local_tokenizer,
     microbench_spec,
@@ -65,7 +67,8 @@ try:
     ]
     # a missing file is told before any job
     tokenizer_files = [f for t in study.tokenizers.values() for f in local_tokenizer(t)]
-    for path in [*corpus_files, *question_files, *tokenizer_files]:
+    image_sources = [str(path) for path in image_files(study.config.images)]
+    for path in [*corpus_files, *question_files, *tokenizer_files, *image_sources]:
         if "{" in path:
             raise StudyError(path, "braces are wildcards to Snakemake", "rename it")
 except StudyError as error:
@@ -73,6 +76,10 @@ except StudyError as error:
 
 CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
+IMAGES = f"results/images/{study.config.images.source}"
+IMAGE_FILES = [f"{IMAGES}/{split}.safetensors" for split in SPLITS] + [
+    f"{IMAGES}/meta.json"
+]
 SPLIT_FILES = ("train.bin", "valid.bin", "test.bin")
 ALL_CORES = workflow.cores or os.cpu_count()
 # the resource gpu counts shares of devices: a process of a run takes one, a timing all of a device
@@ -83,8 +90,9 @@ SHARES = workflow.global_resources
 GIVEN_GPUS = SHARES["gpu"].value // WHOLE_GPU if GPU and "gpu" in SHARES else 0
 SIDE_BY_SIDE = min(4, max(study.scale.world_size, GIVEN_GPUS)) if GPU else 1
 ON_WHOLE_DEVICE = "python -m moe_core.devices --whole -- " if GPU else ""
-# ids of adapters begin with their method
+# ids of adapters begin with their method, those of image runs with image
 ADAPTED = f"(?:{'|'.join(LABELS)})-[A-Za-z0-9_.-]+"
+OF_TEXT = f"(?!{ADAPTED}|image-)[A-Za-z0-9_.-]+"
 # measured of code and machines, for claims
 FACTS = [
     "results/kernels/kernel_facts.csv",
@@ -167,6 +175,12 @@ def run_code(wildcards):
     """Digest of the code that a run depends on."""
     model = of_this_study(study.runs, wildcards.run).model
     return script_code("train", *strategies_of(model))
+
+
+def image_code(wildcards):
+    """Digest of the code that an image run depends on."""
+    routing = of_this_study(study.vision, wildcards.run).all_routing()
+    return script_code("train_images", *(moe.strategy for moe in routing))
 
 
 def adapter_code(wildcards):

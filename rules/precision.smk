@@ -16,7 +16,7 @@ rule router_precision:
     benchmark:
         "results/benchmarks/router_precision/{run}.jsonl"
     wildcard_constraints:
-        run=f"(?!{ADAPTED})[A-Za-z0-9_.-]+",
+        run=OF_TEXT,
     conda:
         "../envs/bench.yaml"
     threads: 1

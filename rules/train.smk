@@ -13,7 +13,7 @@ rule train:
     benchmark:
         "results/benchmarks/train/{run}.jsonl"
     wildcard_constraints:
-        run=f"(?!{ADAPTED})[A-Za-z0-9_.-]+",
+        run=OF_TEXT,
     # one that runs out of memory goes on in smaller parts; a cluster grants more each time
     retries: 3
     conda:
@@ -29,14 +29,16 @@ rule train:
     params:
         spec=run_spec,
         code=run_code,
-        tokens=subpath(input.meta, parent=True),
+        module="train",
+        option="--tokens",
+        data=subpath(input.meta, parent=True),
         folder=subpath(output.summary, parent=True),
     # a signal to the whole job is for the trainer: shell and log wait until its checkpoint is written
     shell:
         "trap : TERM INT; {resources.on_devices}"
-        "python -m workflow_scripts.train --spec {params.spec:q} "
+        "python -m workflow_scripts.{params.module} --spec {params.spec:q} "
         "--code {params.code} --checkpoint-seconds {resources.checkpoint_seconds} "
-        "--tokens {params.tokens:q} --folder {params.folder:q} 2>&1 "
+        "{params.option} {params.data:q} --folder {params.folder:q} 2>&1 "
         "| (trap '' TERM INT PIPE; exec tee {log:q})"
 
 

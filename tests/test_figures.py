@@ -9,15 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from moe_core.figures.style import (
-    draw_control,
-    ink,
-    look,
-    move_apart,
-    point_text,
-    save,
-    strategies,
-)
+from moe_core.figures.order import strategies
+from moe_core.figures.style import draw_control, ink, look, move_apart, point_text, save
 from moe_core.provenance import file_sha256
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from moe_core.failures import brief
-from moe_core.figures.style import order
+from moe_core.figures.order import order
 from moe_core.figures.typeset import escape, table, typeset
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry

@@ -9,16 +9,18 @@ import pandas as pd
 from pydantic import ValidationError
 from snakemake.io import apply_wildcards, glob_wildcards
 
-from moe_core.costs import adapter_flops, fit, model_cost, run_flops, shape_flops
+from moe_core.costs import adapter_flops, fit, image_flops, model_cost, run_flops, shape_flops
 from moe_core.provenance import write_atomic
-from moe_core.runs import AdapterSpec, JobSpec, RunSpec, ShapeSpec
+from moe_core.runs import AdapterSpec, ImageSpec, JobSpec, RunSpec, ShapeSpec, TextSpec
 from moe_core.training.history import History
+from moe_core.vision.flops import image_cost
 from workflow_scripts.command import parser, path_argument, run
 
 # rules whose jobs differ in size: what reads their row, and counts its FLOPs
 SIZED = {
     "train": (RunSpec, run_flops),
     "adapt": (AdapterSpec, adapter_flops),
+    "train_images": (ImageSpec, image_flops),
     "throughput": (ShapeSpec, shape_flops),
 }
 # of a vocabulary that is not made yet: those of ASCII, and of gpt-neo
@@ -43,6 +45,11 @@ def vocabulary(tokens: str) -> int | None:
     """Size of the vocabulary of encoded stories, None where they are not made yet."""
     meta = Path("results/tokens") / tokens / "meta.json"
     return json.loads(meta.read_text())["vocab_size"] if meta.is_file() else None
+
+
+def symbols(spec: TextSpec | ImageSpec | ShapeSpec) -> int | None:
+    """Size of the vocabulary of a job, or classes of its images; None if not known yet."""
+    return spec.shape.classes if isinstance(spec, ImageSpec) else vocabulary(spec.tokens)
 
 
 def work(rule: str, spec: JobSpec | ShapeSpec, threads: int, vocab_size: int) -> float | None:
@@ -101,7 +108,7 @@ def measured_size(rule: str, outputs: list[Path]) -> dict | None:
         spec = SIZED[rule][0].model_validate(result["spec"])
     except ValidationError:  # of an older schema
         return None
-    vocab_size = vocabulary(spec.tokens)
+    vocab_size = symbols(spec)
     if vocab_size is None or result.get("status") == "failed" or resumed(path.parent):
         return None
     threads = (
@@ -126,6 +133,8 @@ def resumed(folder: Path) -> bool:
 
 def weight_bytes(rule: str, spec: JobSpec | ShapeSpec, vocab_size: int) -> int:
     """Bytes of the weights of the model that a job trains."""
+    if isinstance(spec, ImageSpec):
+        return WEIGHT_BYTES * image_cost(spec.model, spec.shape).params_total
     if not isinstance(spec, RunSpec):
         return 0
     counted = model_cost(spec.model, vocab_size, spec.training.seq_len)

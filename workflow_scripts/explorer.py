@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from moe_core.figures.labels import CONTROLS
+from moe_core.figures.order import CONTROLS
 from moe_core.figures.style import cell_label, look
 from moe_core.provenance import canonical_json, write_atomic
 from workflow_scripts.command import parser, path_argument, run

@@ -3,13 +3,13 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from moe_core.figures.order import order
 from moe_core.figures.style import (
     COLUMN_INCHES,
     look,
     marked,
     move_apart,
     note_failed,
-    order,
     point_text,
     save,
     use_print_style,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from moe_core.figures.style import is_control, order
+from moe_core.figures.order import is_control, order
 from moe_core.figures.typeset import escape, tabular
 from moe_core.provenance import write_atomic
 from workflow_scripts.command import parser, path_argument, run

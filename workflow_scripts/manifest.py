@@ -12,7 +12,7 @@ from moe_core.provenance import canonical_json, data_digest, file_sha256, write_
 from moe_core.runs import cell_name, read_row
 from workflow_scripts.command import parser, path_argument, run
 
-CLOCKED = {"throughput", "microbench"}  # rules that measure time
+CLOCKED = {"throughput", "microbench", "vision_cost"}  # rules that measure time
 
 
 def environment_of(summary: dict) -> str:
@@ -30,7 +30,7 @@ def run_record(summary: dict, environments: list[str]) -> dict:
         "seed": spec.seed,
         "spec": data_digest(summary["spec"]),
         "code": summary["code"],
-        "tokens": spec.tokens,
+        "tokens": spec.data_name,
         "tokens_sha256": data_digest(summary["tokens_sha256"]),
         "environment": environments.index(environment_of(summary)),
         "status": summary["status"],

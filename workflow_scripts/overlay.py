@@ -6,16 +6,15 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from moe_core.figures.order import is_control, order
 from moe_core.figures.style import (
     COLUMN_INCHES,
     LineEnd,
     draw_curve,
-    is_control,
     label_ends,
     look,
     marked,
     note_failed,
-    order,
     save,
     use_print_style,
 )

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from moe_core.analysis.flip_columns import EDGES, ROUNDED
+from moe_core.figures.order import order
 from moe_core.figures.style import (
     PAGE_INCHES,
     Color,
     cell_label,
     marked,
     note_failed,
-    order,
     save,
     say,
     use_print_style,

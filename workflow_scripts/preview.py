@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from moe_core.costs import Line
+from moe_core.lineage import TRAINING
 from moe_core.provenance import write_atomic
 from moe_core.runs import cell_name
 from moe_core.schedule import Task, makespan
@@ -20,7 +21,7 @@ from workflow_scripts.costs import (
     USUAL_VOCABULARY,
     costs,
     measured,
-    vocabulary,
+    symbols,
     weight_bytes,
     work,
 )
@@ -58,12 +59,12 @@ def estimates(jobs: list[Job], table: pd.DataFrame, study: Study) -> list[dict]:
         if row:
             seconds, size = row["mean_s"], row["mean_output_bytes"]
             if spec:
-                symbols = vocabulary(spec.tokens) or usual_vocabulary(study, spec.tokens)
-                flops = work(job.rule, spec, job.threads, symbols)
+                vocab_size = symbols(spec) or usual_vocabulary(study, spec.tokens)
+                flops = work(job.rule, spec, job.threads, vocab_size)
                 if flops and pd.notna(row["most_flops"]):
                     seconds = Line(row["startup_s"], row["flops_per_s"]).seconds(flops)
                     stretch = flops / row["most_flops"]
-                size += weight_bytes(job.rule, spec, symbols)
+                size += weight_bytes(job.rule, spec, vocab_size)
         found.append({"seconds": seconds, "bytes": size, "stretch": stretch})
     return found
 
@@ -89,10 +90,10 @@ def job_lines(jobs: list[Job]) -> list[str]:
 
 def cells_line(jobs: list[Job], study: Study) -> str:
     """Cells whose runs are all trained as the study and its code stand, of all cells."""
-    planned_runs = {Path(job.output).parent.name for job in jobs if job.rule in ("train", "adapt")}
+    planned_runs = {Path(job.output).parent.name for job in jobs if job.rule in TRAINING}
     unfinished: dict[tuple, bool] = {}
     for name, spec in study.all_runs.items():
-        cell = (cell_name(spec), spec.tokens, spec.training.steps)
+        cell = (cell_name(spec), spec.data_name, spec.training.steps)
         unfinished[cell] = unfinished.get(cell, False) or name in planned_runs
     return f"cells     {len(unfinished) - sum(unfinished.values())} of {len(unfinished)} done"
 

@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
+from moe_core.figures.order import order
 from moe_core.figures.panels import read
 from moe_core.figures.style import (
     PAGE_INCHES,
     SHADES,
     note_failed,
-    order,
     save,
     say,
     use_print_style,

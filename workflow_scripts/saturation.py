@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from moe_core.figures.order import order
 from moe_core.figures.style import (
     COLUMN_INCHES,
     LineEnd,
@@ -14,7 +15,6 @@ from moe_core.figures.style import (
     look,
     marked,
     note_failed,
-    order,
     save,
     say,
     use_print_style,

@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from moe_core.figures.order import order
 from moe_core.figures.panels import Panel, note_failed_of, panels, read
-from moe_core.figures.style import PAGE_INCHES, look, order, save, say, use_print_style
+from moe_core.figures.style import PAGE_INCHES, look, save, say, use_print_style
 from workflow_scripts.command import run
 from workflow_scripts.routing_figure import options
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from moe_core.figures.style import is_control, order
+from moe_core.figures.order import is_control, order
 from moe_core.figures.typeset import escape, tabular, typeset
 from moe_core.numbers.analysis import analysis_numbers
 from moe_core.numbers.number import Number

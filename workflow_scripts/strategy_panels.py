@@ -2,8 +2,8 @@
 
 import math
 
+from moe_core.figures.order import is_control, order
 from moe_core.figures.routing_example import EXPERTS, TOKENS, example_steps, example_top_k
-from moe_core.figures.style import is_control, order
 from moe_core.figures.typeset import escape
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry

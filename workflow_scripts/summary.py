@@ -11,7 +11,7 @@ import pandas as pd
 
 from moe_core import failures
 from moe_core.errors import StudyError
-from moe_core.figures.labels import CONTROLS
+from moe_core.figures.order import CONTROLS
 from moe_core.model.config import MoEConfig
 from moe_core.model.flops import cost
 from moe_core.provenance import write_atomic

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from moe_core.figures.order import order
 from moe_core.figures.style import (
     PAGE_INCHES,
     LineEnd,
@@ -15,7 +16,6 @@ from moe_core.figures.style import (
     look,
     marked,
     note_failed,
-    order,
     save,
     use_print_style,
 )

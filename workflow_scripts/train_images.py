@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from moe_core.errors import StudyError
 from moe_core.images.image_set import open_images
 from moe_core.runs import ImageSpec, run_id
 from moe_core.training.keeper import Keeper
@@ -16,9 +17,12 @@ from workflow_scripts.training_job import Job, run_job
 
 def prepare(spec: ImageSpec, given: Namespace) -> Job:
     """A classifier on the images of a folder."""
-    images = open_images(given.images)
-    channels, size = images.splits["train"].image_NCHW.shape[1:3]
-    shape = ImageShape(channels, size, len(images.classes))
+    images, shape = open_images(given.images), spec.shape
+    found = ImageShape(*images.splits["train"].image_NCHW.shape[1:3], len(images.classes))
+    if found != shape:
+        raise StudyError(
+            str(given.images), f"holds {found}, and the row is of {shape}", "run again"
+        )
     valid, test = (
         Examined(images.splits[name].image_NCHW, images.splits[name].label_N)
         for name in ("valid", "test")

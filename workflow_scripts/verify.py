@@ -17,7 +17,7 @@ from moe_core.errors import StudyError
 from moe_core.lineage import read_json, read_manifest
 from moe_core.provenance import canonical_json, code_digest, data_digest, file_sha256
 from moe_core.routing import registry
-from moe_core.runs import AdapterSpec, RunSpec, base_files, data_folder, read_row
+from moe_core.runs import AdapterSpec, ImageSpec, Row, RunSpec, base_files, data_folder, read_row
 from workflow_scripts.command import parser, path_argument, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,9 +43,10 @@ def extra_files(results: Path, listed: set[str]) -> Iterator[str]:
             yield f"not in the manifest: {path}"
 
 
-def script_of(row: RunSpec | AdapterSpec) -> str:
+def script_of(row: Row) -> str:
     """The module whose command trains a row."""
-    return f"workflow_scripts.{'train' if isinstance(row, RunSpec) else 'adapt'}"
+    names: dict[type, str] = {RunSpec: "train", AdapterSpec: "adapt", ImageSpec: "train_images"}
+    return f"workflow_scripts.{names[type(row)]}"
 
 
 def present_code(spec: dict) -> str | None:
@@ -61,8 +62,8 @@ def present_code(spec: dict) -> str | None:
 def inputs_sha256(spec: dict, manifest: dict, results: Path) -> dict[str, str | None] | None:
     """Digests of what a run reads, as the manifest has them; of a base from elsewhere as it is."""
     row, files = read_row(spec), manifest["files_sha256"]
-    known = manifest["tokens_sha256"].get(row.tokens)
-    if isinstance(row, RunSpec) or known is None:
+    known = manifest["tokens_sha256"].get(row.data_name)
+    if isinstance(row, RunSpec | ImageSpec) or known is None:
         return known
     read = {"known": known["train"]}
     for path in base_files(row.base, results):
@@ -78,9 +79,11 @@ def wrong_tokens(manifest: dict) -> Iterator[str]:
     """A line for each encoded split that is not the one that its meta.json tells of."""
     for tokens, splits in manifest["tokens_sha256"].items():
         for split, digest in splits.items():
-            name = f"results/tokens/{tokens}/{split}.bin"
-            if manifest["files_sha256"].get(name) != digest:
-                yield f"tokens: {name} is not what its meta.json says"
+            files = manifest["files_sha256"]
+            names = (f"tokens/{tokens}/{split}.bin", f"images/{tokens}/{split}.safetensors")
+            kept = [f"results/{name}" for name in names if f"results/{name}" in files]
+            if [files[name] for name in kept] != [digest]:
+                yield f"tokens: {tokens}, {split}, is not what its meta.json says"
 
 
 def wrong_run(name: str, manifest: dict, summary: dict, results: Path) -> Iterator[str]:
@@ -90,8 +93,9 @@ def wrong_run(name: str, manifest: dict, summary: dict, results: Path) -> Iterat
     if record["spec"] != digest or not name.endswith(digest[:10]):
         yield f"run {name}: its summary is of another row of the table"
     if summary["tokens_sha256"] != inputs_sha256(spec, manifest, results):
-        read = "what it reads" if "adapter" in spec else f"results/tokens/{spec['tokens']}"
-        yield f"run {name}: trained on other tokens than {read}"
+        kind = "images" if "images" in spec else "tokens"
+        read = "what it reads" if "adapter" in spec else f"results/{kind}/{spec[kind]}"
+        yield f"run {name}: trained on other {kind} than {read}"
     if record["code"] != summary["code"]:
         yield f"run {name}: manifest and summary name different code"
     if present_code(spec) != summary["code"]:
@@ -124,7 +128,8 @@ def train_again(folder: Path, results: Path, scratch: Path) -> None:
     row = read_row(summary["spec"])
     command = ["-m", script_of(row), "--spec", canonical_json(summary["spec"])]
     command += ["--code", summary["code"], "--checkpoint-seconds", "inf"]
-    command += ["--tokens", str(results / "tokens" / row.tokens), "--folder", str(scratch)]
+    kind = "images" if isinstance(row, ImageSpec) else "tokens"
+    command += [f"--{kind}", str(results / kind / row.data_name), "--folder", str(scratch)]
     if isinstance(row, AdapterSpec):
         command += ["--data", str(data_folder(row, results))]
         command += ["--base", *map(str, base_files(row.base, results))]

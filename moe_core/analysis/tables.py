@@ -6,12 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from moe_core.analysis.conditional import conditional_specialisation
 from moe_core.analysis.recording import Ints, RecordedLayer
 from moe_core.analysis.token_class import CLASSES, token_class
-from moe_core.measure.specialisation import specialisation
+from moe_core.measure.specialisation import entropy, specialisation
 
 DRAWS = 99  # of permutation nulls
 FIRST = "class by first expert"
@@ -85,9 +84,7 @@ def information(layer: RecordedLayer, class_T: Ints, with_stories: bool) -> pd.D
             layer.story_T, layer.token_T, layer.first_T
         )
     table = pd.DataFrame([{"of": of, **asdict(found)} for of, found in rows.items()])
-    return table.assign(
-        expert_entropy_nats=stats.entropy(layer.load_E), assignments=layer.load_E.sum()
-    )
+    return table.assign(expert_entropy_nats=entropy(layer.load_E), assignments=layer.load_E.sum())
 
 
 def coactivation(layer: RecordedLayer) -> pd.DataFrame:

@@ -2,10 +2,10 @@
 
 from moe_core.export.faithful import model_type
 from moe_core.finished_run import row_of_model
-from moe_core.runs import AdapterSpec, RunSpec
+from moe_core.runs import Row, RunSpec
 
 
-def check_exportable(run: str, spec: RunSpec | AdapterSpec) -> RunSpec:
+def check_exportable(run: str, spec: Row) -> RunSpec:
     """The row, if it is of a model that a class of transformers decodes alike; else StudyError."""
     row = row_of_model(run, spec)
     model_type(row.model)

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from moe_core.failures import brief
-from moe_core.figures.style import PAGE_INCHES, look, marked, note_failed, order, say
+from moe_core.figures.order import order
+from moe_core.figures.style import PAGE_INCHES, look, marked, note_failed, say
 
 TEXTS = ("text", "experts", "weights", "dropped")
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pandas.core.groupby import SeriesGroupBy
 from scipy.optimize import isotonic_regression
 
-from moe_core.figures.labels import CONTROLS
+from moe_core.figures.order import CONTROLS, strategies
 from moe_core.provenance import file_sha256, write_atomic
 from moe_core.routing import registry
 
@@ -31,27 +31,6 @@ Color = tuple[float, float, float]
 SHADES = "Blues"  # of shares: white is none, and it grows darker throughout
 COLUMN_INCHES, PAGE_INCHES = 3.5, 7.16  # IEEEtran column and text width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "*")
-# places are given once, so that a new strategy never changes how another one looks
-PLACES = (
-    "expert_choice",
-    "hash",
-    "softk",
-    "top1",
-    "topk_hard",
-    "softk_pre",
-    "loss_free",
-    "expert_threshold",
-    "noisy_topk",
-    "gshard",
-    "sinkhorn",
-    "remoe",
-    "coe",
-)
-
-
-def strategies() -> list[str]:
-    """All strategies in drawing order: those with a place, then the others by name."""
-    return [*PLACES, *(name for name in registry.names() if name not in PLACES)]
 
 
 @dataclass(frozen=True)
@@ -78,17 +57,6 @@ def look(name: str) -> Look:
         MARKERS[place % len(MARKERS)],
         hollow=not declared["causal"],
     )
-
-
-def order(names: list[str]) -> list[str]:
-    """Strategies in drawing order, then the controls."""
-    known = [*strategies(), *CONTROLS]
-    return sorted(set(names), key=known.index)
-
-
-def is_control(name: str) -> bool:
-    """Whether it is shown beside the strategies and not ranked with them."""
-    return name in CONTROLS or bool(registry.declaration(name)["control"])
 
 
 FAILED = "‡"  # after the name of what lost seeds

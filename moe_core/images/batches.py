@@ -37,12 +37,8 @@ def augment(image_BCHW: Tensor, shift: int, flip: bool, generator: torch.Generat
     top_B, left_B = torch.randint(2 * shift + 1, (2, B), generator=generator)
     mirrored_B = torch.rand(B, generator=generator) < 0.5 * flip
     column_BW = torch.where(mirrored_B[:, None], torch.arange(W - 1, -1, -1), torch.arange(W))
-    row_BH = (top_B[:, None] + torch.arange(H)).to(device)
-    column_BW = (left_B[:, None] + column_BW).to(device)
+    row_BH, column_BW = top_B[:, None] + torch.arange(H), left_B[:, None] + column_BW
     padded_BCHW = torch.nn.functional.pad(image_BCHW, (shift, shift, shift, shift))
-    return padded_BCHW[
-        torch.arange(B, device=device)[:, None, None, None],
-        torch.arange(C, device=device)[:, None, None],
-        row_BH[:, None, :, None],
-        column_BW[:, None, None, :],
-    ]
+    place_BHW = row_BH[:, :, None] * (W + 2 * shift) + column_BW[:, None, :]
+    place_BCP = place_BHW.view(B, 1, H * W).expand(B, C, -1).to(device)
+    return padded_BCHW.flatten(2).gather(2, place_BCP).view(B, C, H, W)

@@ -83,7 +83,7 @@ def _images(file: Path, data: dict[Any, Any]) -> Tensor:
     rows = pixels.array
     if rows.shape[1] != 3072:
         _wrong(file, f"b'data' has the shape {rows.shape}, not N x 3072")
-    return torch.from_numpy(rows.copy()).view(-1, *SHAPE)
+    return torch.from_numpy(rows.copy(order="C")).view(-1, *SHAPE)
 
 
 def _labels(file: Path, data: dict[Any, Any], key: bytes, count: int, classes: int) -> Tensor:

@@ -162,10 +162,13 @@ def _made(called: Name, arguments: tuple[Any, ...]) -> Any:
 
 
 def _fill(made: PickledArray, state: Any) -> None:
-    """Its state as numpy writes it: version, shape, dtype, whether columns come first, bytes."""
+    """Its state as numpy writes it: version, shape, dtype, whether column by column, bytes."""
     match state:
-        case (_, (int(rows), int(columns)), ByteType(), False | 0, bytes(data)):
+        case (_, (int(rows), int(columns)), ByteType(), bool() | 0 | 1 as by_column, bytes(data)):
             if rows > 0 and rows * columns == len(data):
-                made.array = np.frombuffer(data, np.uint8).reshape(rows, columns)
+                flat = np.frombuffer(data, np.uint8)
+                made.array = (
+                    flat.reshape(columns, rows).T if by_column else flat.reshape(rows, columns)
+                )
                 return
     _refuse()

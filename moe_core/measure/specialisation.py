@@ -13,16 +13,21 @@ p-value says that these tokens' experts depend on their class, not that another 
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # whose stats take most of a second to load: where one is called
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import entr
 
 Counts = NDArray[np.int64]
 
 
 def mutual_information(counts_VE: Counts) -> float:
     """Plug-in I(class; expert) in nats: H(class) + H(expert) - H(both) of the observed shares."""
-    margins = stats.entropy(counts_VE.sum(1)) + stats.entropy(counts_VE.sum(0))
-    return float(margins - stats.entropy(counts_VE, axis=None))
+    return entropy(counts_VE.sum(1)) + entropy(counts_VE.sum(0)) - entropy(counts_VE.ravel())
+
+
+def entropy(counts: Counts) -> float:
+    """Of the observed shares, in nats."""
+    return float(entr(counts / counts.sum()).sum())
 
 
 def most_information(counts_VE: Counts) -> float:
@@ -63,7 +68,7 @@ def permutation_null(counts_VE: Counts, draws: int, seed: int) -> NDArray[np.flo
     # one class or one expert alone: no other table exists, and SciPy 1.17 draws false ones
     if min(np.count_nonzero(row_V), np.count_nonzero(column_E)) < 2:
         return np.zeros(draws)
-    table = stats.random_table(row_V, column_E)
+    table = scipy.stats.random_table(row_V, column_E)
     rng = np.random.default_rng(seed)
     # one at a time: all draws of a large table together would fill the memory
     return np.array([mutual_information(table.rvs(random_state=rng)) for _ in range(draws)])

@@ -26,7 +26,7 @@ def switch_loss(logits_TE: Tensor, routing: Routing, scope: int) -> Tensor:
 
 
 def cv_loss(logits_TE: Tensor) -> Tensor:
-    """``CV(importance)^2``, importance_E the sum of softmax(z) over tokens (arXiv 1701.06538, eq. 7).
+    """``CV(importance)^2``, the sum of softmax(z) over tokens (arXiv 1701.06538, eq. 7).
 
     0 where the mean gate is even; its largest value is E - 1.
     """

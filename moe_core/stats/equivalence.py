@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
+import scipy  # whose stats take most of a second to load: where one is called
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from moe_core.stats.intervals import Interval
 
@@ -21,8 +21,8 @@ def tost(differences: ArrayLike, margin: float) -> float:
         return math.nan
     if np.ptp(sample) == 0:  # t is infinite or 0 / 0
         return 0.0 if abs(sample[0]) < margin else 1.0
-    above = stats.ttest_1samp(sample, -margin, alternative="greater").pvalue
-    below = stats.ttest_1samp(sample, margin, alternative="less").pvalue
+    above = scipy.stats.ttest_1samp(sample, -margin, alternative="greater").pvalue
+    below = scipy.stats.ttest_1samp(sample, margin, alternative="less").pvalue
     return float(max(above, below))
 
 

@@ -1,10 +1,12 @@
 """Intervals of a mean and of a proportion."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # whose stats take most of a second to load: where one is called
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     mean, n = float(sample.mean()), len(sample)
     if n < 2:
         return Interval(mean, float("nan"), float("nan"), n)
-    half = float(stats.sem(sample) * stats.t.ppf((1 + level) / 2, n - 1))
+    half = float(sample.std(ddof=1) / math.sqrt(n) * stdtrit(n - 1, (1 + level) / 2))
     return Interval(mean, mean - half, mean + half, n)
 
 
@@ -32,5 +34,5 @@ def wilson_interval(failures: int, trials: int, level: float = 0.95) -> tuple[fl
 
     Raises ValueError where trials < 1 or failures are not among them.
     """
-    ends = stats.binomtest(failures, trials).proportion_ci(level, method="wilson")
+    ends = scipy.stats.binomtest(failures, trials).proportion_ci(level, method="wilson")
     return float(ends.low), float(ends.high)

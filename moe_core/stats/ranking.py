@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
+import scipy  # whose stats take most of a second to load: where one is called
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from moe_core.stats.intervals import Interval
 
@@ -24,7 +24,7 @@ def kendall_tau(a_RM: ArrayLike, b_RM: ArrayLike, resamples: int = 2000, seed: i
         raise ValueError(f"{a.shape} and {b.shape} are not seeds by the same two arms or more")
 
     def tau(a_rows: NDArray[np.int64], b_rows: NDArray[np.int64]) -> float:
-        return float(stats.kendalltau(a[a_rows].mean(0), b[b_rows].mean(0)).statistic)
+        return float(scipy.stats.kendalltau(a[a_rows].mean(0), b[b_rows].mean(0)).statistic)
 
     every, n = tau(np.arange(len(a)), np.arange(len(b))), min(len(a), len(b))
     if n < 2:

@@ -15,10 +15,10 @@ BETAS, EPS = (0.9, 0.95), 1e-8
 
 
 class ClippedOptimiser:
-    """Updates by gradients whose norm is limited; after one that was not finite nothing has changed.
+    """Updates by gradients of limited norm; after one that was not finite nothing has changed.
 
-    grad_clip: largest Euclidean norm over all gradients; 0 for no limit. cut: names of parameters of
-    which each rank has a part of its own; the others, and their gradients, are the same on all
+    grad_clip: largest Euclidean norm over all gradients; 0 for no limit. cut: names of parameters
+    of which each rank has a part of its own; the others, and their gradients, are the same on all
     ranks. moments: names of what it keeps for each parameter.
     """
 
@@ -37,7 +37,9 @@ class ClippedOptimiser:
         self.ranks = ranks
         self.grad_clip = grad_clip or math.inf
         self.groups = self.decayed(parameters, weight_decay)
-        self.kept = {name: {p: torch.zeros_like(p) for p in parameters} for name in self.moments}
+        self.kept: dict[str, dict[Tensor, Tensor]] = {
+            name: {p: torch.zeros_like(p) for p in parameters} for name in self.moments
+        }
         self.parameters = parameters
         self.updates = torch.zeros((), device=parameters[0].device)
 
@@ -49,7 +51,7 @@ class ClippedOptimiser:
 
     def update(
         self,
-        parameters: list[nn.Parameter],
+        parameters: list[Tensor],
         gradients: list[Tensor],
         learning_rate: float,
         weight_decay: float,
@@ -95,12 +97,11 @@ class ClippedOptimiser:
         not_finite = (~norm.isfinite()).to(norm)
         self.updates += 1 - not_finite
         for parameters, weight_decay in self.groups:
-            with_gradient = [p for p in parameters if p.grad is not None]
-            if with_gradient:
-                gradients = [p.grad for p in with_gradient if p.grad is not None]
-                self.update(
-                    with_gradient, gradients, learning_rate, weight_decay, divisor, not_finite
-                )
+            pairs = [(p, p.grad) for p in parameters if p.grad is not None]
+            if pairs:
+                changed: list[Tensor] = [p for p, _ in pairs]
+                gradients = [gradient for _, gradient in pairs]
+                self.update(changed, gradients, learning_rate, weight_decay, divisor, not_finite)
         return norm, 1 / divisor
 
 
@@ -119,7 +120,7 @@ class ClippedAdamW(ClippedOptimiser):
 
     def update(
         self,
-        parameters: list[nn.Parameter],
+        parameters: list[Tensor],
         gradients: list[Tensor],
         learning_rate: float,
         weight_decay: float,
@@ -164,7 +165,7 @@ class ClippedSgd(ClippedOptimiser):
 
     def update(
         self,
-        parameters: list[nn.Parameter],
+        parameters: list[Tensor],
         gradients: list[Tensor],
         learning_rate: float,
         weight_decay: float,

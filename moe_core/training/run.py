@@ -148,11 +148,12 @@ def progress_line(
 
     def show(row: dict[str, Any], rate: float) -> None:
         made = row["step"] - first_step
-        accuracy = f"  accuracy {row['accuracy']:.3f}" if "accuracy" in row else ""
+        quality = f"{row['bits_per_byte']:.3f} bits/byte"
+        quality += f", accuracy {row['accuracy']:.3f}" if "accuracy" in row else ""
         left = (time.perf_counter() - started) * (steps - row["step"]) / max(1, made)
         print(
             f"{name}  step {row['step']}/{steps}  train {row['train_loss']:.3f}  "
-            f"valid {row['bits_per_byte']:.3f} bits/byte{accuracy}  {rate:,.0f} tokens/s  {left:.0f} s left",
+            f"valid {quality}  {rate:,.0f} tokens/s  {left:.0f} s left",
             file=sys.stderr,
             flush=True,
         )

@@ -59,7 +59,8 @@ class ScaleVision(Strict):
         description="Of its mixtures, and of its balances, the first so many; null for all."
     )
     channels: list[PositiveInt] = Field(
-        min_length=1, description="Of each stage of an expert; the side of the image halves at each."
+        min_length=1,
+        description="Of each stage of an expert; each halves the side of the image.",
     )
     gate_channels: list[PositiveInt] = Field(
         min_length=1, description="Of each stage of the gating CNN."

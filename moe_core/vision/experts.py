@@ -65,6 +65,7 @@ class CnnExperts(Bank):
 def expert(x_TCHW: Tensor, weights: Weights) -> Tensor:
     """logits_TV of one CNN."""
     *stages, head_VC, bias_V = weights
+    x_TCHW = x_TCHW.contiguous(memory_format=torch.channels_last)  # which a gather of rows undoes
     for i in range(0, len(stages), 3):
         kernel, scale, shift = stages[i : i + 3]
         x_TCHW = F.group_norm(F.conv2d(x_TCHW, kernel, padding=1), 1, scale, shift)

@@ -35,10 +35,11 @@ class ImageCost:
 
 
 def image_cost(
-    config: CnnConfig | ResNetConfig, shape: ImageShape, assignments_per_image: float = 1.0
+    config: CnnConfig | ResNetConfig, shape: ImageShape, assignments_per_image: float | None = None
 ) -> ImageCost:
-    """Count a model whose images each reach so many experts (1 if dense, unused by Soft MoE).
+    """Count a model whose images each reach so many experts, by default as many as is asked for.
 
+    Of dense models and Soft MoE all is used, whatever the number.
     The gate of noise counts with the gate: it runs in training alone.
     """
     if isinstance(config, ResNetConfig):
@@ -49,6 +50,8 @@ def image_cost(
     if config.patch is not None:
         return _undivided(*_soft_moe(config, config.patch, config.moe, shape))
     num_experts = config.moe.num_experts
+    if assignments_per_image is None:
+        assignments_per_image = assignments(config.moe)
     gates, gate_flops = _gates(config, config.moe, shape)
     return ImageCost(
         params_total=int(gates + num_experts * expert),
@@ -56,6 +59,13 @@ def image_cost(
         flops_total=gate_flops + num_experts * flops,
         flops_active=gate_flops + assignments_per_image * flops,
     )
+
+
+def assignments(moe: MoEConfig) -> float:
+    """Experts that an image reaches before drops: K, or cf * K where they fill their capacity."""
+    if registry.declaration(moe.strategy)["fills_capacity"]:
+        return min(moe.top_k * moe.capacity_factor, moe.num_experts)
+    return moe.top_k
 
 
 def _undivided(params: float, flops: float) -> ImageCost:
@@ -101,7 +111,7 @@ def _soft_moe(
     patches, dim = (shape.size // patch) ** 2, shape.channels * patch**2
     slots = moe.num_experts * slots_per_expert(moe.capacity_factor, 1, patches, moe.num_experts)
     patch_shape = ImageShape(shape.channels, patch, shape.classes)
-    params = moe.num_experts * cnn_params(config.channels, patch_shape) + slots * dim + 1
+    params = moe.num_experts * cnn_params(config.channels, patch_shape) + (slots + patches) * dim + 1
     mixing = 2 * (2 * patches * slots * dim + slots * shape.classes)
     return params, mixing + slots * cnn_flops(config.channels, patch_shape)
 

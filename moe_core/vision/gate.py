@@ -10,9 +10,11 @@ from moe_core.routing.scores import Router, build_router
 
 
 class GatingCnn(Router):
-    """Average pool 2, then strided 3x3 convolutions with norm and ReLU, mean, router network.
+    """Average pool 2, then strided 3x3 convolutions with norm and tanh, mean, router network.
 
     The side falls by two before the first convolution and at each, so that the gate costs little.
+    An odd function keeps features of centred images centred: those of ReLU share a mean that is
+    larger than what tells images apart, and a gate would start by sending all to one expert.
     channels: of the image, then of each stage; dim: of the last, which the router network reads.
     """
 
@@ -22,7 +24,7 @@ class GatingCnn(Router):
             nn.Sequential(
                 nn.Conv2d(narrow, wide, 3, stride=2, padding=1, bias=False),
                 nn.GroupNorm(1, wide),
-                nn.ReLU(),
+                nn.Tanh(),
             )
             for narrow, wide in pairwise(channels)
         )

@@ -12,10 +12,11 @@ from moe_core.vision.experts import CnnExperts, expert
 class SoftMoE(nn.Module):
     """image_BCHW to logits_BV: every expert works on P slots, patch-shaped.
 
-    M patches of D values, X; E x P slots of parameters Phi. Logits are ``X Phi``, X and Phi at unit
-    norm and scaled by one learned factor (section 2.3); the input of a slot is the mean of patches
-    by softmax over patches, the output of a patch the mean of slots by softmax over slots (eq. 1 to
-    3). The logits of the image are the mean over its patches.
+    M patches of D values, each with a learned position added to it, are X; E x P slots have the
+    parameters Phi. Logits are ``X Phi``, X and Phi at unit norm and scaled by one learned factor
+    (section 2.3); the input of a slot is the mean of patches by softmax over patches, the output of
+    a patch the mean of slots by softmax over slots (eq. 1 to 3). The logits of the image are the
+    mean over its patches.
     """
 
     def __init__(
@@ -25,11 +26,14 @@ class SoftMoE(nn.Module):
         self.experts, self.patch = experts, patch
         num_experts, patches = len(experts.head_EVC), (shape.size // patch) ** 2
         slots = slots_per_expert(capacity_factor, 1, patches, num_experts)
-        self.slot_EPD = nn.Parameter(torch.empty(num_experts, slots, shape.channels * patch**2))
+        dim = shape.channels * patch**2
+        self.position_MD = nn.Parameter(torch.zeros(patches, dim))
+        self.slot_EPD = nn.Parameter(torch.empty(num_experts, slots, dim))
         self.scale = nn.Parameter(torch.ones(1))
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         x_BMD = F.unfold(image_BCHW, self.patch, stride=self.patch).transpose(1, 2)
+        x_BMD = x_BMD + self.position_MD
         logits_BMS = self.slot_logits(x_BMD)
         slot_BSD = logits_BMS.softmax(1).transpose(1, 2) @ x_BMD
         # the mean over patches, taken before the product with the slots' outputs: the same sum

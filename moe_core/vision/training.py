@@ -63,10 +63,11 @@ class ImageTrainer(Trainer):
         no_stream = np.empty(0, dtype=np.int32)
         super().__init__(model, no_stream, config, seed, device, micro_batches, ranks)
         self.images, self.training = images, config
-        if len(images.splits["train"]) < config.batch_size:
+        available = len(images.splits["train"])
+        if available < config.batch_size:
             raise StudyError(
                 "images",
-                f"{len(images.splits['train'])} images to train on, and {config.batch_size} a batch",
+                f"{available} images to train on, and {config.batch_size} a batch",
                 "lower the batch_size of the scale's vision",
             )
 
@@ -135,9 +136,7 @@ def read_images(trainer: ImageTrainer, split: ImageSplit, mode: Mode, draws: Dra
     ):
         label_B = label_N.to(device)
         with trainer.precision:
-            logits_B1V, routed = model(
-                trainer.images.normalise(image_NCHW.to(device)), mode, draws
-            )
+            logits_B1V, routed = model(trainer.images.normalise(image_NCHW.to(device)), mode, draws)
         logits_BV = logits_B1V.squeeze(1).float()
         nats.append(F.cross_entropy(logits_BV, label_B, reduction="none").double().cpu())
         best_BV = logits_BV == logits_BV.max(-1, keepdim=True).values
@@ -149,9 +148,7 @@ def read_images(trainer: ImageTrainer, split: ImageSplit, mode: Mode, draws: Dra
     nats_N = torch.cat(nats)
     loss = float(nats_N.mean())
     with np.errstate(over="ignore"):  # of a run that diverged
-        quality = Quality(
-            loss, float(np.exp(loss)), bits_per_byte(float(nats_N.sum()), len(split))
-        )
+        quality = Quality(loss, float(np.exp(loss)), bits_per_byte(float(nats_N.sum()), len(split)))
     reading = tally.reading(quality, nats_N, routing_steps(model.routing))
     no_choice_N = torch.full((len(split),), NO_EXPERT)
     columns = {
@@ -180,9 +177,7 @@ def measure_images(trainer: Trainer, split: ImageSplit) -> Measured:
     class has the largest logit. expert_load and expert_loss: by first choice.
     """
     assert isinstance(trainer, ImageTrainer)
-    measured = measure_modes(
-        trainer, lambda mode, draws: read_images(trainer, split, mode, draws)
-    )
+    measured = measure_modes(trainer, lambda mode, draws: read_images(trainer, split, mode, draws))
     own: dict[str, Any] = {"accuracy": float(measured.causal.columns["correct"].mean())}
     moe = trainer.model.routing
     if moe is not None:

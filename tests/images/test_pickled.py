@@ -20,8 +20,9 @@ WRITERS = [python2_pickle, *(lambda v, p=p: pickle.dumps(v, p) for p in (2, 3, 4
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=["python 2", "2", "3", "4"])
-def test_reads_what_pickle_reads(write: Any) -> None:
-    written = write(ROWS)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_reads_what_pickle_reads(write: Any, order: Any) -> None:
+    written = write(ROWS | {b"data": ROWS[b"data"].copy(order)})
     found, expected = plain_data(written), pickle.loads(written, encoding="bytes")
     assert np.array_equal(found.pop(b"data").array, expected.pop(b"data"))
     assert found == expected

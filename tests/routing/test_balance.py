@@ -1,5 +1,6 @@
 """Balance losses: their values, and that their gradients balance."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -7,8 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from moe_core.measure.metrics import load_cv
-from moe_core.routing.balance import switch_loss, update_bias, z_loss
+from moe_core.measure.metrics import load_cv, marginal_entropy, router_entropy
+from moe_core.routing.balance import (
+    cv_loss,
+    marginal_entropy_loss,
+    switch_loss,
+    token_entropy_loss,
+    update_bias,
+    z_loss,
+)
 from moe_core.routing.routing import Routing, from_token_choice
 from moe_core.routing.scores import LinearRouter
 
@@ -165,3 +173,37 @@ def test_descending_the_z_loss_shrinks_logits_and_skew() -> None:
         optimiser.step()
     assert z_loss(router(x_TD)).item() < 0.5 * loss_before
     assert top2_cv(router(x_TD)) < before
+
+
+def test_losses_of_the_gate_in_closed_form() -> None:
+    """Decided gates that share experts evenly, uniform gates, and all to one of E = 4."""
+    decided_TE = 60 * torch.eye(4).repeat(3, 1)
+    uniform_TE, collapsed_TE = torch.zeros(12, 4), 60 * torch.eye(4)[:1].repeat(12, 1)
+    of = {
+        loss.__name__: [float(loss(z_TE)) for z_TE in (decided_TE, uniform_TE, collapsed_TE)]
+        for loss in (cv_loss, marginal_entropy_loss, token_entropy_loss)
+    }
+    assert of["cv_loss"] == pytest.approx([0, 0, 3], abs=1e-5)
+    assert of["marginal_entropy_loss"] == pytest.approx([0, 0, math.log(4)], abs=1e-5)
+    assert of["token_entropy_loss"] == pytest.approx([math.log(4), 0, math.log(4)], abs=1e-5)
+
+
+def test_token_entropy_is_what_drives_out_information() -> None:
+    """Its loss is the marginal one plus the mutual information of a token and its expert."""
+    z_TE = 2 * random_logits(50).detach().double()
+    information = marginal_entropy(z_TE.softmax(-1).sum(0)) - float(router_entropy(z_TE))
+    gap = float(token_entropy_loss(z_TE)) - float(marginal_entropy_loss(z_TE))
+    assert gap == pytest.approx(information, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [cv_loss, marginal_entropy_loss, token_entropy_loss])
+def test_a_loss_of_the_gate_evens_out_use(loss: Callable[[Tensor], Tensor]) -> None:
+    router, x_TD = skewed_router()
+    before = load_cv(router(x_TD).detach().softmax(-1).sum(0))
+    optimiser = torch.optim.SGD(router.parameters(), lr=0.05)
+    for _ in range(30):
+        optimiser.zero_grad()
+        loss(router(x_TD)).backward()
+        optimiser.step()
+    with torch.no_grad():
+        assert load_cv(router(x_TD).softmax(-1).sum(0)) < 0.7 * before

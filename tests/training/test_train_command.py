@@ -67,7 +67,7 @@ def spec_of(
     return next(study.runs[run] for run in study.unified if run.startswith(strategy))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start(tokens: Path) -> Callable[..., subprocess.Popen[str]]:
     """Function: a training process of a row, in a folder."""
 
@@ -82,6 +82,33 @@ def start(tokens: Path) -> Callable[..., subprocess.Popen[str]]:
         )
 
     return popen
+
+
+@pytest.fixture(scope="module")
+def alone(start: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    status, said = ended(start(side_by_side_spec(1), folder))
+    assert status == 0, said
+    return folder
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["data parallel", "expert parallel"])
+def expert_parallel(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(scope="module")
+def together(start: Any, expert_parallel: bool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run, undisturbed, of two processes."""
+    folder = tmp_path_factory.mktemp("together")
+    status, said = ended(start(side_by_side_spec(2, expert_parallel), folder))
+    assert status == 0, said
+    return folder
+
+
+def side_by_side_spec(world_size: int, expert_parallel: bool = False) -> RunSpec:
+    return spec_of("loss_free", world_size, expert_parallel, evaluate_every=5)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -195,18 +222,13 @@ def test_divergence_ends_as_a_failed_run_with_all_outputs(start: Any, tmp_path: 
     assert events(tmp_path)[-1] == "failed"
 
 
-@pytest.mark.parametrize("expert_parallel", [False, True])
-def test_two_processes_train_as_one(start: Any, tmp_path: Path, expert_parallel: bool) -> None:
+def test_two_processes_train_as_one(alone: Path, together: Path) -> None:
     curves = []
-    for world_size in (1, 2):
-        folder, shared_out = tmp_path / str(world_size), expert_parallel and world_size > 1
-        spec = spec_of("loss_free", world_size, shared_out, steps=40, evaluate_every=5)
-        status, said = ended(start(spec, folder))
-        assert status == 0, said
+    for folder in (alone, together):
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         curves.append([json.loads(line)["train_loss"] for line in lines])
     assert curves[1] == pytest.approx(curves[0], abs=1e-5)
-    weights = [load_file(tmp_path / n / "weights.safetensors") for n in "12"]
+    weights = [load_file(folder / "weights.safetensors") for folder in (alone, together)]
     assert [(k, v.shape) for k, v in weights[0].items()] == [
         (k, v.shape) for k, v in weights[1].items()
     ]
@@ -217,12 +239,10 @@ def test_two_processes_train_as_one(start: Any, tmp_path: Path, expert_parallel:
         assert (bias_E - biases[1][name]).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("expert_parallel", [False, True])
 def test_a_dead_rank_ends_the_job_which_then_resumes(
-    start: Any, tmp_path: Path, expert_parallel: bool
+    start: Any, tmp_path: Path, expert_parallel: bool, together: Path
 ) -> None:
-    spec, calm, hit = spec_of("softk", 2, expert_parallel), tmp_path / "calm", tmp_path / "hit"
-    assert ended(start(spec, calm))[0] == 0
+    spec, hit = side_by_side_spec(2, expert_parallel), tmp_path
     process = start(spec, hit)
     os.kill(until_step(hit, 10), signal.SIGKILL)
     status, said = ended(process)
@@ -235,7 +255,7 @@ def test_a_dead_rank_ends_the_job_which_then_resumes(
     assert ended(process)[0] != 0
     assert "terminated" in events(hit)
     assert ended(start(spec, hit))[0] == 0
-    assert outputs(hit) == outputs(calm)
+    assert outputs(hit) == outputs(together)
 
 
 def test_out_of_memory_goes_on_in_smaller_parts_to_the_same_loss(

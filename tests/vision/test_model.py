@@ -130,6 +130,19 @@ def test_the_gate_gives_what_its_head_reads() -> None:
     assert torch.equal(gate.head(gate.features(x)), gate(x))
 
 
+def test_a_gate_starts_by_spreading_images_over_its_experts() -> None:
+    shape = ImageShape(channels=3, size=16, classes=10)
+    draw = torch.Generator().manual_seed(0)
+    coarse = torch.randn(256, 3, 4, 4, generator=draw, dtype=torch.float64)
+    smooth = torch.nn.functional.interpolate(coarse, size=16, mode="bilinear")
+    largest = []
+    for seed in range(4):
+        config = cnn("top1", num_experts=8, gate_channels=(8, 16))
+        _, (step,) = built(config, shape, seed)(smooth, CAUSAL)
+        largest.append(step.routing.load_E().max().item() / 256)
+    assert sum(largest) / 4 < 0.4  # by features of ReLU 0.7
+
+
 def test_a_frozen_gate_asks_for_no_gradient() -> None:
     routers = built(cnn("frozen_router")).net.routers
     assert not any(parameter.requires_grad for parameter in routers.parameters())

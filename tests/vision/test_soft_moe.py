@@ -15,9 +15,12 @@ def test_logits_are_those_of_the_equations() -> None:
     net = model.net
     with torch.no_grad():
         net.scale.fill_(3.0)
+        net.position_MD.normal_(generator=torch.Generator().manual_seed(1))
     image = images(2, SHAPE)[1]
     corners = [(i, j) for i in range(0, 12, 4) for j in range(0, 12, 4)]
     patches = [image[:, i : i + 4, j : j + 4] for i, j in corners]
+    places = net.position_MD.unflatten(1, (2, 4, 4))
+    patches = [patch + place for patch, place in zip(patches, places, strict=True)]
     slots = [(e, p) for e in range(2) for p in range(3)]
     phi = {s: 3.0 * net.slot_EPD[s] / net.slot_EPD[s].square().sum().sqrt() for s in slots}
     x = [patch.flatten() / patch.square().sum().sqrt() for patch in patches]

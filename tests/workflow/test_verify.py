@@ -47,10 +47,14 @@ class Results:
         (self.root / "results/manifest.json").write_text(json.dumps(self.manifest))
 
 
-@pytest.fixture
-def results(finished, tmp_path):
+@pytest.fixture(scope="module")
+def _manifest(finished):
     done = finished.snakemake("--cores", "2", "results/manifest.json")
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.fixture
+def results(finished, _manifest, tmp_path):
     name = "results/manifest.json"
     for file in [name, *json.loads(finished.read(name))["files_sha256"]]:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
