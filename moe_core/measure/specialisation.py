@@ -32,7 +32,7 @@ def entropy(counts: Counts) -> float:
 
 def most_information(counts_VE: Counts) -> float:
     """min(H(class), H(expert)) in nats: the most that these margins allow, as all of a null have."""
-    return float(min(stats.entropy(counts_VE.sum(1)), stats.entropy(counts_VE.sum(0))))
+    return min(entropy(counts_VE.sum(1)), entropy(counts_VE.sum(0)))
 
 
 def normalised_mutual_information(counts_VE: Counts) -> float:
