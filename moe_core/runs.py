@@ -91,7 +91,7 @@ class ImageSpec(JobSpec):
     """
 
     images: str
-    shape: ImageShape
+    shape: ImageShape = Field(strict=False)  # so that a dictionary can be read, as of a summary
     training: ImageTrainingConfig
     model: ImageModelConfig
 
