@@ -111,6 +111,17 @@ class Study:
         return list(self.at_usual_capacity(self.audited))
 
     @property
+    def audited_images(self) -> list[str]:
+        """The first run of each cell of image models that route or mix."""
+        mixtures = {
+            run: row
+            for run, row in self.vision.items()
+            if row.model.kind == "cnn" and row.model.moe is not None
+        }
+        first = {cell_name(row): run for run, row in reversed(mixtures.items())}
+        return [run for run in mixtures if run in first.values()]
+
+    @property
     def profiled(self) -> str:
         """The run whose training step is profiled: the first soft top-k, else of any router."""
         routed = {run: self.runs[run].model.moe for run in self.excerpted}
@@ -315,8 +326,15 @@ def report_spec(study: Study) -> str:
             "model": scale.model.model_dump(),
             "training": scale.training.model_dump(),
             "learning_rates": scale.learning_rates,
+            "vision": config.experiments.vision.model_dump(),
         }
     )
+
+
+def vision_cost_spec(study: Study) -> str:
+    """How inference of image models is timed, as canonical JSON."""
+    cost = study.scale.vision.cost.model_dump()
+    return canonical_json({**cost, "device": study.config.device})
 
 
 def precision_speed_spec(study: Study) -> str:
