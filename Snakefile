@@ -47,6 +47,8 @@ localrules:
     precision_runs,
     precision_arms,
     vision_summary,
+    vision_rate_runs,
+    vision_rates,
     vision_arms,
     vision_tables,
     audits,

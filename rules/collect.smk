@@ -108,6 +108,11 @@ rule vision:
         rules.vision_losses.output,
         rules.vision_classes.output,
         rules.vision_nearest.output,
+        rules.vision_frontier.output,
+        rules.vision_cost.output,
+        rules.audit_images.output,
+        rules.vision_verdicts.output,
+        rules.vision_rates.output if study.vision_rates else [],
 
 
 rule claims:

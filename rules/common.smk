@@ -180,7 +180,7 @@ def run_code(wildcards):
 
 def image_code(wildcards):
     """Digest of the code that an image run depends on."""
-    routing = of_this_study(study.vision, wildcards.run).all_routing()
+    routing = of_this_study(study.all_runs, wildcards.run).all_routing()
     return script_code("train_images", *(moe.strategy for moe in routing))
 
 

@@ -1,7 +1,3 @@
-from dataclasses import asdict
-
-from moe_core.image_arms import image_shape
-
 # runs of images that choose experts, and those of the mixture that is trained with each balance
 ROUTED_IMAGES = [run for run, spec in study.vision.items() if spec.all_routing()]
 BALANCED = study.config.experiments.vision.balanced
@@ -18,6 +14,7 @@ rule vision_summary:
     """One row an image run."""
     input:
         runs=run_files(study.vision, "summary.json"),
+        metrics=run_files(study.vision, "metrics.jsonl"),
     output:
         csv=report(
             "results/vision/summary.csv",
@@ -37,11 +34,39 @@ rule vision_summary:
         mem_mb=1000,
         gpu=0,
     params:
-        shape=canonical_json(asdict(image_shape(study.config.images))),
         code=script_code("vision_summary"),
     shell:
         "python -m workflow_scripts.vision_summary --runs {input.runs:q} "
-        "--shape {params.shape:q} --out {output.csv:q} 2>&1 | tee {log:q}"
+        "--out {output.csv:q} 2>&1 | tee {log:q}"
+
+
+use rule vision_summary as vision_rate_runs with:
+    """One row an image run that tunes a rate."""
+    input:
+        runs=run_files(study.vision_rates, "summary.json"),
+        metrics=run_files(study.vision_rates, "metrics.jsonl"),
+    output:
+        csv="results/vision/rate_runs.csv",
+    log:
+        "results/logs/vision_rate_runs.log",
+    benchmark:
+        "results/benchmarks/vision_rate_runs.jsonl"
+
+
+use rule learning_rate_choice as vision_rates with:
+    """The best rate of each strategy on images and tuning seeds; whether it is the grid's edge."""
+    input:
+        summary="results/vision/rate_runs.csv",
+    output:
+        csv="results/vision/rates.csv",
+    log:
+        "results/logs/vision_rates.log",
+    benchmark:
+        "results/benchmarks/vision_rates.jsonl"
+    params:
+        factors=study.config.experiments.vision.learning_rate_factors,
+        named_by=["strategy"],
+        code=script_code("learning_rate_choice"),
 
 
 rule vision_arms:

@@ -13,6 +13,7 @@ from moe_core.runs import ImageSpec, cell_name
 from moe_core.vision.config import CnnConfig, ImageModelConfig, ImageShape, ResNetConfig
 from moe_core.vision.flops import image_cost
 from workflow_scripts.command import parser, path_argument, run
+from workflow_scripts.perft_runs import last_valid
 
 LABELS = {"dense": "dense", "resnet18": "ResNet-18", "soft_moe": "Soft MoE"}
 MEASURES = (
@@ -92,9 +93,10 @@ def architecture(model: ImageModelConfig, shape: ImageShape) -> dict[str, object
     }
 
 
-def run_row(summary: dict, shape: ImageShape) -> dict[str, object]:
-    """The row of one run on images of a shape."""
+def run_row(summary: dict) -> dict[str, object]:
+    """The row of one run."""
     spec = ImageSpec.model_validate(summary["spec"])
+    shape = spec.shape
     model, training, test = spec.model, spec.training, summary["test"] or {}
     failed, strategy = summary["failure"], strategy_of(spec.model)
     declared = registry.declaration(strategy) if spec.all_routing() else {}
@@ -138,11 +140,13 @@ def run_row(summary: dict, shape: ImageShape) -> dict[str, object]:
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="summary.json files")
-    arguments.add_argument("--shape", type=json.loads, required=True, help="of the images")
     path_argument(arguments, "out")
     given = arguments.parse_args()
-    shape = ImageShape(**given.shape)
-    rows = [run_row(json.loads(path.read_text()), shape) for path in given.runs]
+    rows = [
+        run_row(json.loads(path.read_text()))
+        | {"valid_bits_per_byte": last_valid(path.with_name("metrics.jsonl"))}
+        for path in given.runs
+    ]
     write_atomic(given.out, pd.DataFrame(rows).to_csv(index=False))
 
 
