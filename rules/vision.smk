@@ -1,7 +1,3 @@
-from dataclasses import asdict
-
-from moe_core.image_arms import image_shape
-
 # runs of images that choose experts, and those of the mixture that is trained with each balance
 ROUTED_IMAGES = [run for run, spec in study.vision.items() if spec.all_routing()]
 BALANCED = study.config.experiments.vision.balanced
@@ -37,11 +33,10 @@ rule vision_summary:
         mem_mb=1000,
         gpu=0,
     params:
-        shape=canonical_json(asdict(image_shape(study.config.images))),
         code=script_code("vision_summary"),
     shell:
         "python -m workflow_scripts.vision_summary --runs {input.runs:q} "
-        "--shape {params.shape:q} --out {output.csv:q} 2>&1 | tee {log:q}"
+        "--out {output.csv:q} 2>&1 | tee {log:q}"
 
 
 rule vision_arms:
