@@ -77,7 +77,7 @@ def nearest(name: str, routed: RoutedImages, images: ImageSet) -> list[dict[str,
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="summary.json files")
+    arguments.add_argument("--runs", type=Path, nargs="*", required=True, help="summary.json files")
     path_argument(arguments, "images", "routing", "nearest")
     given = arguments.parse_args()
     prepare_process("cpu", threads=1)

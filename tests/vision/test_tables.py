@@ -20,7 +20,7 @@ from moe_core.vision.routed import nearest_images, route_images
 from tests.vision.conftest import SHAPE, cnn
 from workflow_scripts.aggregate import Stories
 from workflow_scripts.vision_arms import IDENTITY, OVER_SEEDS, arm_row
-from workflow_scripts.vision_classes import ordered
+from workflow_scripts.vision_classes import ordered, table_of
 from workflow_scripts.vision_summary import run_row
 from workflow_scripts.vision_tables import Classes, class_expert, first_choices, specialisation_row
 
@@ -145,18 +145,21 @@ def test_counts_are_of_first_choices() -> None:
     counts_VE = first_choices(assignments, 4, 2)
     assert counts_VE.tolist() == [[0, 1], [0, 0], [0, 1], [0, 0]]
     table = class_expert(counts_VE, FOUR)
-    assert len(table) == 8
-    assert table[table.images.eq(1)]["class"].to_list() == ["a", "c"]
-    assert table[table.label.eq(3)].superclass.to_list() == ["right", "right"]
+    assert table["class"].to_list() == ["a", "c"]  # what no image does has no row
+    assert table[["label", "expert", "images"]].to_numpy().tolist() == [[0, 1, 1], [2, 1, 1]]
+    assert class_expert(counts_VE + 1, FOUR).superclass.to_list() == 2 * [
+        *("left", "left", "right", "right")
+    ]
 
 
 def test_classes_stand_by_superclass_and_main_expert() -> None:
     # expert 1 has most images; "right" goes to it, "left" to expert 0
     counts_VE = np.array([[9, 0], [2, 8], [5, 5], [0, 20]])
-    table = ordered(class_expert(counts_VE, FOUR))
-    assert table.columns.to_list() == [1, 0]
+    table = ordered(table_of(class_expert(counts_VE, FOUR), num_experts=3))
+    assert table.columns.to_list() == [1, 0, 2]
     assert table.index.to_list() == [("right", "d"), ("right", "b"), ("left", "c"), ("left", "a")]
-    plain = ordered(class_expert(counts_VE, Classes(FOUR.classes, [], [])).assign(superclass=""))
+    plain = class_expert(counts_VE, Classes(FOUR.classes, [], [])).assign(superclass="")
+    plain = ordered(table_of(plain, num_experts=2))
     assert plain.index.get_level_values("class").to_list() == ["d", "b", "c", "a"]
 
 
