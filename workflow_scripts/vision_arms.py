@@ -1,6 +1,6 @@
 """One row an arm of image models: means over paired seeds, and less its dense twins.
 
-95 % intervals of accuracy and bits are two-level, over seeds and images; of the others over seeds alone.
+95 % intervals of accuracy and bits are two-level, over seeds and images; others over seeds alone.
 """
 
 import numpy as np

@@ -21,13 +21,20 @@ SHOWN = ("none", "switch", "token_entropy")  # balances; else the first three
 ROW_INCHES, LONGEST = 0.16, 9.6  # of a class, and of a figure
 
 
-def ordered(counts: pd.DataFrame) -> pd.DataFrame:
-    """Rows of one router, classes x experts: busiest expert first, classes by their main expert.
+def table_of(counts: pd.DataFrame, num_experts: int) -> pd.DataFrame:
+    """Images of one router, classes x experts."""
+    table = counts.pivot_table(
+        "images", ["superclass", "class"], "expert", sort=False, fill_value=0
+    )
+    return table.reindex(columns=range(num_experts), fill_value=0)
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """The busiest expert first, and classes by their main expert.
 
     Within superclasses where there are any, which then are ordered by theirs. Within one main
     expert classes fall by the share of their images that it takes.
     """
-    table = counts.pivot_table("images", ["superclass", "class"], "expert", sort=False)
     table = table[table.sum().sort_values(ascending=False, kind="stable").index]
     groups = table.groupby(level="superclass", sort=False).transform("sum")
     keys = [*_keys(groups), groups.index.get_level_values("superclass"), *_keys(table)]
@@ -95,15 +102,13 @@ def name_superclasses(axes: Axes, table: pd.DataFrame) -> None:
         )
 
 
-def draw_arm(part: SubFigure, counts: pd.DataFrame, size: float) -> QuadMesh:
+def draw_arm(part: SubFigure, counts: pd.DataFrame, num_experts: int, size: float) -> QuadMesh:
     """A run, trained beside untrained: rows and columns as the trained router orders them."""
     axes = part.subplots(1, len(ROUTERS))
-    order = ordered(counts[counts.router.eq("trained")])
+    order = ordered(table_of(counts[counts.router.eq("trained")], num_experts))
     for own, router in zip(axes, ROUTERS, strict=True):
-        table = counts[counts.router.eq(router)].pivot_table(
-            "images", ["superclass", "class"], "expert", sort=False
-        )
-        table = table.loc[order.index, order.columns]
+        table = table_of(counts[counts.router.eq(router)], num_experts)
+        table = table.reindex(index=order.index, columns=order.columns, fill_value=0)
         mesh = draw(own, table, size, names=router == "trained")
         own.set_title(router, fontsize=6)
     if len(_edges(order)) > 2:
@@ -140,7 +145,7 @@ def main() -> None:
         name = first[arm.cell]
         told = heading(arm.name, information[information.run.eq(name)])
         part.suptitle(told, fontsize=5.5)
-        mesh = draw_arm(part, counts[counts.run.eq(name)], size)
+        mesh = draw_arm(part, counts[counts.run.eq(name)], int(arm.num_experts), size)
     if found.empty:
         say(parts[0].subplots(), "no run to draw: none of the mixture whose balance is compared")
     if mesh:

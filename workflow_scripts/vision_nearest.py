@@ -87,11 +87,14 @@ def main() -> None:
         figure, grid = plt.subplots(
             max(1, len(experts)),
             1,
-            figsize=(PAGE_INCHES, 0.4 + min(ROW_INCHES * len(experts), LONGEST)),
+            figsize=(PAGE_INCHES, 0.4 + min(ROW_INCHES * max(1, len(experts)), LONGEST)),
             squeeze=False,
         )
         figure.suptitle(f"{arm.name}, seed {arm.seed}".replace("\n", ", "), fontsize=7)
-        draw(grid[:, 0], near[near.run.eq(arm.run)], counts, pictures(images))
+        if experts:
+            draw(grid[:, 0], near[near.run.eq(arm.run)], counts, pictures(images))
+        else:
+            say(grid[0, 0], "no image has an expert")
     save(figure, given.pdf, given.png, *given.table)
 
 

@@ -102,7 +102,7 @@ def run_row(summary: dict) -> dict[str, object]:
     declared = registry.declaration(strategy) if spec.all_routing() else {}
     balance, weight = balance_of(spec)
     # as accuracy is, by the rule for an image alone
-    cost = image_cost(model, shape, test.get("assignments_per_token_causal", 1.0))
+    cost = image_cost(model, spec.shape, test.get("assignments_per_token_causal", 1.0))
     loads = test.get("expert_load")
     row = {
         "run": summary["run"],
@@ -134,7 +134,7 @@ def run_row(summary: dict) -> dict[str, object]:
         "device_name": summary["process"]["device_name"],
         "test_images": test.get("stories"),
     }
-    return row | architecture(model, shape)
+    return row | architecture(model, spec.shape)
 
 
 def main() -> None:

@@ -102,8 +102,8 @@ def specialisation_row(counts_VE: Counts, named: Classes) -> dict[str, float]:
 
 
 def class_expert(counts_VE: Counts, named: Classes) -> pd.DataFrame:
-    """A row a class and expert."""
-    label, expert = (index.ravel() for index in np.indices(counts_VE.shape))
+    """A row a class and expert that any of its images choose."""
+    label, expert = np.nonzero(counts_VE)
     of = [named.superclasses[i] for i in named.superclass_of] if named.superclasses else None
     return pd.DataFrame(
         {
@@ -111,7 +111,7 @@ def class_expert(counts_VE: Counts, named: Classes) -> pd.DataFrame:
             "class": np.array(named.classes, dtype=object)[label],
             "superclass": np.array(of, dtype=object)[label] if of else None,
             "expert": expert,
-            "images": counts_VE.ravel(),
+            "images": counts_VE[label, expert],
         }
     )
 
