@@ -17,6 +17,7 @@ include: "rules/kernels.smk"
 include: "rules/vision_cost.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
+include: "rules/vision.smk"
 include: "rules/expert_parallel.smk"
 include: "rules/report.smk"
 include: "rules/precision.smk"
@@ -45,6 +46,9 @@ localrules:
     perft_arms,
     precision_runs,
     precision_arms,
+    vision_summary,
+    vision_arms,
+    vision_tables,
     audits,
     analysis_summary,
     ledger,
@@ -58,6 +62,10 @@ localrules:
     load_quality,
     ranking,
     sweep,
+    vision_usage,
+    vision_losses,
+    vision_classes,
+    vision_nearest,
     sweep_frontier,
     frontier_annotated,
     gate_balance,
@@ -119,6 +127,7 @@ rule all:
         rules.experiments.input,
         rules.perft.input,
         rules.precision.input,
+        rules.vision.input,
         rules.analysis.input,
         rules.kernels.input,
         rules.claims.input,

@@ -98,6 +98,22 @@ rule precision:
         rules.precision_table.output,
 
 
+rule vision:
+    """The experiment on images: its CSVs, figures, costs, audits and verdicts."""
+    input:
+        rules.vision_summary.output,
+        rules.vision_arms.output,
+        rules.vision_tables.output,
+        rules.vision_usage.output,
+        rules.vision_losses.output,
+        rules.vision_classes.output,
+        rules.vision_nearest.output,
+        rules.vision_cost.output,
+        rules.vision_frontier.output,
+        rules.audit_images.output,
+        rules.vision_verdicts.output,
+
+
 rule claims:
     """The audits of all routers and the ledger of claims."""
     input:
@@ -113,6 +129,7 @@ rule report_inputs:
         rules.experiments.input,
         rules.perft.input,
         rules.precision.input,
+        rules.vision.input,
         rules.analysis.input,
         rules.kernels.input,
         rules.expert_parallel.input,

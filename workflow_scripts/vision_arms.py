@@ -1,6 +1,6 @@
-"""One row an arm of image models: means over paired seeds with 95 % intervals, less its dense twins.
+"""One row an arm of image models: means over paired seeds, and less its dense twins.
 
-Intervals of accuracy and bits are two-level, over seeds and images; of the others over seeds alone.
+95 % intervals of accuracy and bits are two-level, over seeds and images; others over seeds alone.
 """
 
 import numpy as np
@@ -110,10 +110,7 @@ def main() -> None:
     runs = pd.read_csv(given.table)
     stories = Stories(given.runs)
     arms = pd.DataFrame(
-        [
-            arm_row(runs, str(name), arm, stories)
-            for name, arm in runs.groupby("cell", sort=False)
-        ]
+        [arm_row(runs, str(name), arm, stories) for name, arm in runs.groupby("cell", sort=False)]
     )
     # every column, whether or not this experiment has arms that fill it
     differences = [f"accuracy_minus_{twin}" for twin in TWINS]

@@ -1,5 +1,6 @@
 """Where the images of each class go: class by expert, trained and untrained, by balance."""
 
+from itertools import pairwise
 from textwrap import fill
 
 import matplotlib.pyplot as plt
@@ -83,7 +84,7 @@ def _edges(table: pd.DataFrame) -> list[int]:
 def name_superclasses(axes: Axes, table: pd.DataFrame) -> None:
     """On the right, a word a line."""
     names, edges = table.index.get_level_values("superclass"), _edges(table)
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         axes.annotate(
             fill(names[start].replace("_", " "), 13),
             (1.03, (start + end) / 2),
@@ -94,9 +95,7 @@ def name_superclasses(axes: Axes, table: pd.DataFrame) -> None:
         )
 
 
-def draw_arm(
-    part: SubFigure, counts: pd.DataFrame, size: float
-) -> QuadMesh:
+def draw_arm(part: SubFigure, counts: pd.DataFrame, size: float) -> QuadMesh:
     """A run, trained beside untrained: rows and columns as the trained router orders them."""
     axes = part.subplots(1, len(ROUTERS))
     order = ordered(counts[counts.router.eq("trained")])
@@ -107,7 +106,7 @@ def draw_arm(
         table = table.loc[order.index, order.columns]
         mesh = draw(own, table, size, names=router == "trained")
         own.set_title(router, fontsize=6)
-    if order.index.get_level_values("superclass").nunique() > 1:
+    if len(_edges(order)) > 2:
         name_superclasses(axes[-1], order)
     return mesh
 
@@ -146,9 +145,7 @@ def main() -> None:
         say(parts[0].subplots(), "no run to draw: none of the mixture whose balance is compared")
     if mesh:
         place = below.add_axes((0.3, 0.8, 0.4, 0.15))
-        bar = figure.colorbar(
-            mesh, cax=place, orientation="horizontal", format=PercentFormatter(1)
-        )
+        bar = figure.colorbar(mesh, cax=place, orientation="horizontal", format=PercentFormatter(1))
         bar.set_label("of the images of a class, to an expert", fontsize=6)
         bar.ax.tick_params(labelsize=5.5)
     save(figure, given.pdf, given.png, *given.table)

@@ -58,9 +58,7 @@ def draw(
     for own, expert in zip(axes, by_share(counts), strict=True):
         rows = near[near.expert.eq(expert)].sort_values("place")
         strip(own, image_NHWC[rows.image], [class_of[i] for i in rows.label], places)
-        own.set_ylabel(
-            expert_text(expert, counts), rotation=0, ha="right", va="center", fontsize=6
-        )
+        own.set_ylabel(expert_text(expert, counts), rotation=0, ha="right", va="center", fontsize=6)
 
 
 def by_share(counts: pd.DataFrame) -> list[int]:

@@ -24,7 +24,6 @@ from moe_core.vision.routed import (
     RoutedImages,
     nearest_images,
     route_images,
-    shape_of,
     trained_image_model,
 )
 from workflow_scripts.command import parser, path_argument, run
@@ -83,7 +82,7 @@ def main() -> None:
     given = arguments.parse_args()
     prepare_process("cpu", threads=1)
     images = open_images(given.images)
-    shape, test = shape_of(images), images.splits["test"]
+    test = images.splits["test"]
     near: list[dict[str, Any]] = []
     pictured = set()  # arms whose first seed that finished is there
     with (
@@ -98,9 +97,9 @@ def main() -> None:
                 continue
             spec = ImageSpec.model_validate(summary["spec"])
             trained = route_images(
-                trained_image_model(path.parent, spec.model, shape), images, test
+                trained_image_model(path.parent, spec.model, spec.shape), images, test
             )
-            initial = build_image_model(spec.model, shape, spec.seed)
+            initial = build_image_model(spec.model, spec.shape, spec.seed)
             for router, routed in (
                 ("trained", trained),
                 ("untrained", route_images(initial, images, test)),

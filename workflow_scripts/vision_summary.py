@@ -92,15 +92,15 @@ def architecture(model: ImageModelConfig, shape: ImageShape) -> dict[str, object
     }
 
 
-def run_row(summary: dict, shape: ImageShape) -> dict[str, object]:
-    """The row of one run on images of a shape."""
+def run_row(summary: dict) -> dict[str, object]:
+    """The row of one run."""
     spec = ImageSpec.model_validate(summary["spec"])
     model, training, test = spec.model, spec.training, summary["test"] or {}
     failed, strategy = summary["failure"], strategy_of(spec.model)
     declared = registry.declaration(strategy) if spec.all_routing() else {}
     balance, weight = balance_of(spec)
     # as accuracy is, by the rule for an image alone
-    cost = image_cost(model, shape, test.get("assignments_per_token_causal", 1.0))
+    cost = image_cost(model, spec.shape, test.get("assignments_per_token_causal", 1.0))
     loads = test.get("expert_load")
     row = {
         "run": summary["run"],
@@ -132,17 +132,15 @@ def run_row(summary: dict, shape: ImageShape) -> dict[str, object]:
         "device_name": summary["process"]["device_name"],
         "test_images": test.get("stories"),
     }
-    return row | architecture(model, shape)
+    return row | architecture(model, spec.shape)
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="summary.json files")
-    arguments.add_argument("--shape", type=json.loads, required=True, help="of the images")
     path_argument(arguments, "out")
     given = arguments.parse_args()
-    shape = ImageShape(**given.shape)
-    rows = [run_row(json.loads(path.read_text()), shape) for path in given.runs]
+    rows = [run_row(json.loads(path.read_text())) for path in given.runs]
     write_atomic(given.out, pd.DataFrame(rows).to_csv(index=False))
 
 

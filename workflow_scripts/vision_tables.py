@@ -1,4 +1,4 @@
-"""How the classes of test images go to experts, and what an image's first expert tells of its class.
+"""Which experts the classes of images go to, and what an image's first expert tells of its class.
 
 All counts are of first choices: one an image, none of an image that no expert took.
 """
@@ -131,9 +131,7 @@ def main() -> None:
             counts_VE = first_choices(recorded, len(named.classes), int(run_["num_experts"]))
             identity = {key: run_[key] for key in IDENTITY} | {"router": router}
             rows.append(identity | specialisation_row(counts_VE, named))
-            counted.append(
-                class_expert(counts_VE, named).assign(run=run_["run"], router=router)
-            )
+            counted.append(class_expert(counts_VE, named).assign(run=run_["run"], router=router))
     table = pd.DataFrame(rows).reindex(columns=SPECIALISATION)
     write_atomic(given.specialisation, table.to_csv(index=False))
     classes = pd.concat([pd.DataFrame(), *counted]).reindex(columns=CLASS_EXPERT)

@@ -31,12 +31,12 @@ def entropy(counts: Counts) -> float:
 
 
 def most_information(counts_VE: Counts) -> float:
-    """min(H(class), H(expert)) in nats: the most that these margins allow, as all of a null have."""
+    """min(H(class), H(expert)) in nats: the most that margins allow, alike in all of a null."""
     return min(entropy(counts_VE.sum(1)), entropy(counts_VE.sum(0)))
 
 
 def normalised_mutual_information(counts_VE: Counts) -> float:
-    """I(class; expert) / min(H(class), H(expert)): 0 where independent, 1 where one tells the other.
+    """I(class; expert) / min(H(class), H(expert)): 1 where one tells the other.
 
     Kvålseth, "Entropy and correlation: some comments" (1987). 0 where one class or one expert is
     alone. Of a router that gives nearly all to one expert it is a share of very little.

@@ -39,7 +39,7 @@ def stored_weights(path: Path) -> dict[str, Tensor]:
 
 
 def take_weights(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Put weights that were read from a path into a model. Raises StudyError for those of another."""
+    """Put weights read from a path into a model. Raises StudyError for those of another."""
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -1,9 +1,9 @@
 """What an image model is, as data. Free of torch, so that a workflow can be planned with it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import ConfigDict, Field, PositiveInt
 
 from moe_core.model.config import MoEConfig
 from moe_core.strict import Strict
@@ -38,6 +38,9 @@ ImageModelConfig = Annotated[CnnConfig | ResNetConfig, Field(discriminator="kind
 @dataclass(frozen=True)
 class ImageShape:
     """What the image set brings: channels, side in pixels, classes."""
+
+    # of a dataclass, strict reading takes no dict, which the row of a summary has
+    __pydantic_config__: ClassVar = ConfigDict(strict=False)
 
     channels: int
     size: int

@@ -18,12 +18,6 @@ from moe_core.vision.training import NO_EXPERT
 BATCH = 256
 
 
-def shape_of(images: ImageSet) -> ImageShape:
-    """What an image set brings."""
-    channels, size = images.splits["test"].image_NCHW.shape[1:3]
-    return ImageShape(channels, size, len(images.classes))
-
-
 def trained_image_model(
     folder: Path, config: CnnConfig | ResNetConfig, shape: ImageShape
 ) -> ImageModel:

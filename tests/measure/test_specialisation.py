@@ -101,7 +101,9 @@ def test_normalised_information_against_scikit_learn(counts_VE: NDArray[np.int64
 
 def test_normalised_information_closed_forms() -> None:
     # ten classes on two experts: the expert is a function of the class, not the other way round
-    assert normalised_mutual_information(np.repeat(7 * np.eye(2, dtype=int), 5, 0)) == pytest.approx(1)
+    assert normalised_mutual_information(
+        np.repeat(7 * np.eye(2, dtype=int), 5, 0)
+    ) == pytest.approx(1)
     # of independent data it is its null's mean, and nothing is left above that
     (counts_VE,) = independent_tables(1, [0.1] * 10, [0.5, 0.3, 0.2], 5000)
     null = permutation_null(counts_VE, 99, seed=7) / most_information(counts_VE)
