@@ -6,9 +6,9 @@ Free of torch.
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from moe_core.adapters.config import AdapterConfig, Task
 from moe_core.dispatch.kinds import Backend
@@ -84,11 +84,6 @@ class HubModel(Strict):
     revision: str | None
 
 
-def _shape(value: Any) -> Any:
-    """A dictionary, as of a summary, which a strict schema takes for no dataclass."""
-    return ImageShape(**value) if isinstance(value, dict) else value
-
-
 class ImageSpec(JobSpec):
     """All that the training of an image model needs, besides the images.
 
@@ -96,7 +91,7 @@ class ImageSpec(JobSpec):
     """
 
     images: str
-    shape: Annotated[ImageShape, BeforeValidator(_shape)]
+    shape: ImageShape
     training: ImageTrainingConfig
     model: ImageModelConfig
 

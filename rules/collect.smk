@@ -99,7 +99,7 @@ rule precision:
 
 
 rule vision:
-    """The experiment on images: its CSVs and figures."""
+    """The experiment on images: its CSVs, figures, costs, audits and verdicts."""
     input:
         rules.vision_summary.output,
         rules.vision_arms.output,

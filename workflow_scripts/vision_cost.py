@@ -24,7 +24,7 @@ from moe_core.runs import ImageSpec, cell_name, image_model_slug
 from moe_core.training.process import prepare_process
 from moe_core.vision.cost import counted_flops, inference, measured_flops, without_manager
 from moe_core.vision.model import ImageModel
-from moe_core.vision.routed import shape_of, trained_image_model
+from moe_core.vision.routed import trained_image_model
 from workflow_scripts.command import parser, path_argument, run
 
 LARGEST, ONE = "vision_conditional_speedup", "vision_conditional_speedup_of_one"
@@ -67,9 +67,9 @@ def timed_arms(
     finished: dict[str, tuple[Path, ImageSpec]], images: ImageSet, device: str
 ) -> list[Arm]:
     """The models, on the device, and after them the rival of the largest top-1 mixture."""
-    shape, arms = shape_of(images), []
+    arms = []
     for folder, spec in finished.values():
-        model = trained_image_model(folder, spec.model, shape).to(device)
+        model = trained_image_model(folder, spec.model, spec.shape).to(device)
         arms.append(Arm(folder.name, spec, model, True if spec.all_routing() else None))
     mixture = largest_top1(arms)
     if mixture:
