@@ -39,8 +39,8 @@ class Study:
     of runs by experiment, ``unified`` first. adapted: rows of adapters by id; perft: ids of those
     that are compared, matched: by the budget that they share; adapter_rates: ids of those that tune
     rates. vision: rows of image models by id; vision_rates: of those that tune rates. capacity: by
-    E, the id of the run whose router the capacity microbenchmark records. exported: id of the run whose weights the explorer carries.
-    shapes: by id; shape_of: run id to shape id, of timed runs.
+    E, the id of the run whose router the capacity microbenchmark records. exported: id of the run
+    whose weights the explorer carries. shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment. analysed: the routed runs
     of the unified experiment, and of the subword one where its tokens are others, whose decisions
     are recorded.

@@ -96,7 +96,6 @@ def architecture(model: ImageModelConfig, shape: ImageShape) -> dict[str, object
 def run_row(summary: dict) -> dict[str, object]:
     """The row of one run."""
     spec = ImageSpec.model_validate(summary["spec"])
-    shape = spec.shape
     model, training, test = spec.model, spec.training, summary["test"] or {}
     failed, strategy = summary["failure"], strategy_of(spec.model)
     declared = registry.declaration(strategy) if spec.all_routing() else {}
