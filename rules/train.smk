@@ -36,9 +36,9 @@ rule train:
     # a signal to the whole job is for the trainer: shell and log wait until its checkpoint is written
     shell:
         "trap : TERM INT; {resources.on_devices}"
-        "python -m workflow_scripts.{params.module} --spec {params.spec:q} "
+        "python -m workflow_scripts.{params.module:q} --spec {params.spec:q} "
         "--code {params.code} --checkpoint-seconds {resources.checkpoint_seconds} "
-        "{params.option} {params.data:q} --folder {params.folder:q} 2>&1 "
+        "{params.option:q} {params.data:q} --folder {params.folder:q} 2>&1 "
         "| (trap '' TERM INT PIPE; exec tee {log:q})"
 
 
