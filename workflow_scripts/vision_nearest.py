@@ -9,9 +9,15 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from moe_core.figures.style import PAGE_INCHES, note_failed, save, say, use_print_style
+from moe_core.figures.style import PAGE_INCHES, save, say, use_print_style
 from workflow_scripts.command import run
-from workflow_scripts.vision_figure import arms, balanced_runs, first_finished, options
+from workflow_scripts.vision_figure import (
+    arms,
+    balanced_runs,
+    first_finished,
+    note_failed_arms,
+    options,
+)
 
 PREFERRED = "switch"  # of the balances; else the first
 GAP = 0.12  # of the side of an image
@@ -78,7 +84,7 @@ def main() -> None:
     use_print_style()
     if chosen.empty:
         figure, axes = plt.subplots(figsize=(PAGE_INCHES, 1.5))
-        note_failed(figure, arms(runs).assign(name=lambda a: a.name.str.replace("\n", ", ")))
+        note_failed_arms(figure, arms(runs))
         say(axes, "no run to draw: none of the mixture whose balance is compared finished")
     else:
         (arm,) = arms(chosen[:1]).itertuples()
