@@ -78,7 +78,7 @@ def draw(axes: Axes, table: pd.DataFrame, size: float, names: bool) -> QuadMesh:
     classes = table.index.get_level_values("class")
     axes.set_yticks(np.arange(len(table)) + 0.5 if names else [], classes if names else [])
     experts = [str(int(e)) for e in table.columns]
-    step = max(1, len(experts) // 8)
+    step = 1 if len(experts) <= 8 else len(experts) // 4
     axes.set_xticks(np.arange(0, len(experts), step) + 0.5, experts[::step])
     axes.tick_params(length=0, pad=1, labelsize=5.5)
     axes.tick_params(axis="y", labelsize=size)
