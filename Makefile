@@ -6,6 +6,8 @@ VENV := .venv
 ARGS ?=
 STUDY_TESTS := tests/workflow tests/training/test_process.py
 SLURM_TESTS := tests/cluster
+# of the workflow, but of no finished study: they run after Slurm's, which end before the study's
+OTHER_TESTS := tests/workflow/test_gpu_jobs.py tests/workflow/test_two_at_once.py
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # a study starts hundreds of processes: where this is set, each would compile all that it imports
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,10 +41,10 @@ test-programs:
 	@envs/install.sh browser || true
 
 study-tests: dev
-	pytest $(STUDY_TESTS)
+	pytest $(STUDY_TESTS) $(addprefix --ignore=,$(OTHER_TESTS))
 
 slurm-tests: dev
-	pytest $(SLURM_TESTS)
+	pytest $(SLURM_TESTS) $(OTHER_TESTS)
 
 check: dev ## Lint and types alone
 	ruff check .

@@ -14,6 +14,7 @@ include: "rules/summary.smk"
 include: "rules/adapters.smk"
 include: "rules/analysis.smk"
 include: "rules/kernels.smk"
+include: "rules/vision_cost.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/vision.smk"
@@ -46,11 +47,15 @@ localrules:
     precision_runs,
     precision_arms,
     vision_summary,
+    vision_rate_runs,
+    vision_rates,
     vision_arms,
     vision_tables,
     audits,
     analysis_summary,
     ledger,
+    vision_frontier,
+    vision_verdicts,
     frontier,
     perft_frontier,
     precision_flips,

@@ -123,6 +123,7 @@ def _check_experiments(experiments: Experiments) -> None:
     for key, factors in (
         ("learning_rate.factors", experiments.learning_rate.factors),
         ("perft.learning_rate_factors", experiments.perft.learning_rate_factors),
+        ("vision.learning_rate_factors", experiments.vision.learning_rate_factors),
     ):
         if 1.0 not in factors or not min(factors) < 1.0 < max(factors):
             raise StudyError(

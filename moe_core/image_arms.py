@@ -18,6 +18,7 @@ from moe_core.vision.widths import channels_of_flops, channels_of_params
 
 CIFAR = ImageShape(channels=3, size=32, classes=100)
 DIGITS = 10
+Arm = tuple[CnnConfig | ResNetConfig, ImageTrainingConfig]
 
 
 def image_shape(images: ImagesConfig) -> ImageShape:
@@ -57,18 +58,54 @@ class ImageArms:
         """Mixtures, balances, dense CNNs and ResNet-18; an arm of two kinds is there once."""
         experiment, most = self.experiment, self.scale.most
         mixtures = [self.mixture(mixture) for mixture in experiment.mixtures[:most]]
-        arms: list[tuple[CnnConfig | ResNetConfig, ImageTrainingConfig]] = [
-            (model, self.scale.training) for model in mixtures
-        ]
+        arms: list[Arm] = [self.usual(model) for model in mixtures]
         arms += [self.balanced(arm.by, arm.weight) for arm in experiment.balances[:most]]
         pairs = [twins(model, self.shape) for model in mixtures]
         widths = [tuple(width) for pair in pairs for width in (pair.of_flops, pair.of_size)]
-        dense = [self.dense(list(width)) for width in dict.fromkeys(widths)]
-        resnet = [ResNetConfig(kind="resnet18", width=self.scale.resnet_width)]
-        others: list[CnnConfig | ResNetConfig] = [*dense, *(resnet if experiment.resnet else [])]
-        arms += [(model, unbalanced(self.scale.training)) for model in others]
+        arms += [self.usual(self.dense(list(width))) for width in dict.fromkeys(widths)]
+        arms += [self.usual(self.resnet())] if experiment.resnet else []
         unique = {(m.model_dump_json(), t.model_dump_json()): (m, t) for m, t in arms}
-        return [row for arm in unique.values() for row in self._of_seeds(*arm)]
+        return [row for arm in unique.values() for row in self._of_seeds(self.scale.seeds, *arm)]
+
+    def rate_rows(self) -> list[ImageSpec]:
+        """The same factors on each strategy's own rate, on tuning seeds, for its first mixture.
+
+        The dense CNN is the one of the first mixture's FLOPs.
+        """
+        experiment = self.config.experiments
+        if not self.scale.tuned:
+            return []
+        first: dict[str, Mixture] = {}
+        for mixture in experiment.vision.mixtures:
+            first.setdefault(mixture.strategy, mixture)
+        models = [self.mixture(mixture) for mixture in first.values()]
+        models.append(self.dense(twins(models[0], self.shape).of_flops))
+        arms = [self.usual(model) for model in models]
+        arms += [self.usual(self.resnet())] if experiment.vision.resnet else []
+        return [
+            row
+            for model, training in arms
+            for factor in experiment.vision.learning_rate_factors
+            for row in self._of_seeds(
+                experiment.learning_rate.seeds,
+                model,
+                training.model_copy(
+                    update={"learning_rate": float(f"{factor * training.learning_rate:.6g}")}
+                ),
+            )
+        ]
+
+    def usual(self, model: CnnConfig | ResNetConfig) -> Arm:
+        """A model as it is trained: at its strategy's rate, a mixture with the scale's balance."""
+        training, name = self.scale.training, "resnet18"
+        if isinstance(model, CnnConfig):
+            name = model.moe.strategy if model.moe else "dense"
+        rate = self.scale.learning_rates.get(name, training.learning_rate)
+        return model, training.model_copy(update={"learning_rate": rate})
+
+    def resnet(self) -> ResNetConfig:
+        """ResNet-18 of the scale's width."""
+        return ResNetConfig(kind="resnet18", width=self.scale.resnet_width)
 
     def mixture(self, mixture: Mixture, **routing: Any) -> CnnConfig:
         """A mixture of the scale's experts; routing: what is changed of it."""
@@ -93,22 +130,26 @@ class ImageArms:
             moe=MoEConfig(**(usual | routing)),
         )
 
-    def balanced(self, by: Balance, weight: float) -> tuple[CnnConfig, ImageTrainingConfig]:
+    def balanced(self, by: Balance, weight: float) -> Arm:
         """The mixture whose balance is compared, and how it is trained."""
-        training = unbalanced(self.scale.training)
+        model = self.mixture(self.experiment.balanced)
+        training = unbalanced(self.usual(model)[1])
         if by == "bias":
             return self.mixture(self.experiment.balanced, bias_rate=weight), training
         changes = {} if by == "none" else {f"{by}_coef": weight}
-        return self.mixture(self.experiment.balanced), training.model_copy(update=changes)
+        return model, training.model_copy(update=changes)
 
     def dense(self, channels: list[int]) -> CnnConfig:
         """One CNN."""
         return CnnConfig(kind="cnn", channels=channels, gate_channels=[], patch=None, moe=None)
 
     def _of_seeds(
-        self, model: CnnConfig | ResNetConfig, training: ImageTrainingConfig
+        self, seeds: list[int], model: CnnConfig | ResNetConfig, training: ImageTrainingConfig
     ) -> Iterator[ImageSpec]:
-        for seed in self.scale.seeds:
+        routes = isinstance(model, CnnConfig) and model.moe and model.patch is None
+        if not routes:  # of what has no gate, its losses are no part
+            training = unbalanced(training)
+        for seed in seeds:
             yield ImageSpec(
                 images=self.config.images.source,
                 shape=self.shape,

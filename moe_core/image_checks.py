@@ -9,6 +9,7 @@ from moe_core.vision.checks import SOFT_MOE, check_model, image_strategies
 from moe_core.vision.experiment import Mixture
 
 KEY = "experiments.vision"
+OTHERS = ("dense", "resnet18")
 
 
 def check_vision(config: StudyConfig) -> None:
@@ -31,6 +32,9 @@ def check_vision(config: StudyConfig) -> None:
                 f"{arm.by!r} of weight {arm.weight:g}",
                 "0 is for none, and alone",
             )
+    trained = [mixture.strategy for mixture in vision.mixtures]
+    for strategy in scale.vision.learning_rates:
+        one_of(f"scales.{config.scale}.vision.learning_rates", strategy, [*trained, *OTHERS])
     arms, shape = ImageArms(config, scale), image_shape(config.images)
     for mixture in vision.mixtures:
         model = arms.mixture(mixture)

@@ -38,9 +38,9 @@ class Study:
     tokens: name of the encoded stories; tokenizers: by such a name. runs: by id. experiments: ids
     of runs by experiment, ``unified`` first. adapted: rows of adapters by id; perft: ids of those
     that are compared, matched: by the budget that they share; adapter_rates: ids of those that tune
-    rates. vision: rows of image models by id. capacity: by E, the id of the run whose router the
-    capacity microbenchmark records. exported: id of the run whose weights the explorer carries.
-    shapes: by id; shape_of: run id to shape id, of timed runs.
+    rates. vision: rows of image models by id; vision_rates: of those that tune rates. capacity: by
+    E, the id of the run whose router the capacity microbenchmark records. exported: id of the run
+    whose weights the explorer carries. shapes: by id; shape_of: run id to shape id, of timed runs.
     audited: the first run of each routed cell of the unified experiment. analysed: the routed runs
     of the unified experiment, and of the subword one where its tokens are others, whose decisions
     are recorded.
@@ -57,6 +57,7 @@ class Study:
     matched: dict[Budget, list[str]]
     adapter_rates: list[str]
     vision: dict[str, ImageSpec]
+    vision_rates: dict[str, ImageSpec]
     experiments: dict[str, list[str]]
     capacity: dict[int, str]
     exported: str
@@ -68,7 +69,7 @@ class Study:
     @property
     def all_runs(self) -> dict[str, Row]:
         """Every row by id."""
-        return {**self.runs, **self.adapted, **self.vision}
+        return {**self.runs, **self.adapted, **self.vision, **self.vision_rates}
 
     @property
     def unified(self) -> list[str]:
@@ -111,6 +112,17 @@ class Study:
         return list(self.at_usual_capacity(self.audited))
 
     @property
+    def audited_images(self) -> list[str]:
+        """The first run of each cell of image models that route or mix."""
+        mixtures = {
+            run: row
+            for run, row in self.vision.items()
+            if row.model.kind == "cnn" and row.model.moe is not None
+        }
+        first = {cell_name(row): run for run, row in reversed(mixtures.items())}
+        return [run for run in mixtures if run in first.values()]
+
+    @property
     def profiled(self) -> str:
         """The run whose training step is profiled: the first soft top-k, else of any router."""
         routed = {run: self.runs[run].model.moe for run in self.excerpted}
@@ -129,7 +141,7 @@ def load_study(config: dict[str, Any]) -> Study:
     """
     checked = check(config)
     scale = checked.scales[checked.scale]
-    arms = Arms(checked, scale)
+    arms, images = Arms(checked, scale), ImageArms(checked, scale)
     table: dict[str, RunSpec] = {}
     experiments = {}
     for name, specs in arms.experiments().items():
@@ -168,7 +180,8 @@ def load_study(config: dict[str, Any]) -> Study:
         perft=list(perft),
         matched={budget: [run_id(row) for row in rows] for budget, rows in matched.items()},
         adapter_rates=list(rates),
-        vision={run_id(row): row for row in ImageArms(checked, scale).rows()},
+        vision={run_id(row): row for row in images.rows()},
+        vision_rates={run_id(row): row for row in images.rate_rows()},
         experiments=experiments,
         capacity=capacity,
         exported=run_id(exported),
@@ -315,8 +328,15 @@ def report_spec(study: Study) -> str:
             "model": scale.model.model_dump(),
             "training": scale.training.model_dump(),
             "learning_rates": scale.learning_rates,
+            "vision": config.experiments.vision.model_dump(),
         }
     )
+
+
+def vision_cost_spec(study: Study) -> str:
+    """How inference of image models is timed, as canonical JSON."""
+    cost = study.scale.vision.cost.model_dump()
+    return canonical_json({**cost, "device": study.config.device})
 
 
 def precision_speed_spec(study: Study) -> str:

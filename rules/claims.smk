@@ -9,11 +9,14 @@ rule ledger:
         precision="results/precision/runs.csv",
         stories=run_files(
             sorted({run for runs in study.experiments.values() for run in runs})
-            + study.perft,
+            + study.perft
+            + list(study.vision),
             "stories.csv",
         ),
         rounded=rounded_files("stories.csv"),
-        audits="results/audits/audits.csv",
+        vision="results/vision/summary.csv",
+        specialisation="results/vision/specialisation.csv",
+        audits=["results/audits/audits.csv", "results/vision/audits.csv"],
         analysis="results/analysis/summary.csv",
         facts=FACTS,
         stored=[path for path in [STORED_LEDGER] if Path(path).exists()],
@@ -44,11 +47,12 @@ rule ledger:
             ),
             "perft=results/perft/runs.csv",
             "precision=results/precision/runs.csv",
+            "vision=results/vision/summary.csv",
         ],
         code=script_code("ledger"),
     shell:
         "python -m workflow_scripts.ledger --claims {input.claims:q} "
         "--summary {params.named:q} --stories {input.stories:q} {input.rounded:q} --audits {input.audits:q} "
-        "--analysis {input.analysis:q} --facts {input.facts:q} "
+        "--analysis {input.analysis:q} --specialisation {input.specialisation:q} --facts {input.facts:q} "
         "--stored {input.stored:q} --smoke {params.smoke} --out {output.csv:q} "
         "2>&1 | tee {log:q}"

@@ -99,7 +99,7 @@ rule precision:
 
 
 rule vision:
-    """The experiment on images: its CSVs and figures."""
+    """The experiment on images: its CSVs, figures, costs, audits and verdicts."""
     input:
         rules.vision_summary.output,
         rules.vision_arms.output,
@@ -108,6 +108,11 @@ rule vision:
         rules.vision_losses.output,
         rules.vision_classes.output,
         rules.vision_nearest.output,
+        rules.vision_frontier.output,
+        rules.vision_cost.output,
+        rules.audit_images.output,
+        rules.vision_verdicts.output,
+        rules.vision_rates.output if study.vision_rates else [],
 
 
 rule claims:

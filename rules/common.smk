@@ -37,6 +37,7 @@ from moe_core.study import (
     report_spec,
     telegrams_spec,
     tokenizer_spec,
+    vision_cost_spec,
 )
 
 try:
@@ -179,8 +180,14 @@ def run_code(wildcards):
 
 def image_code(wildcards):
     """Digest of the code that an image run depends on."""
-    routing = of_this_study(study.vision, wildcards.run).all_routing()
+    routing = of_this_study(study.all_runs, wildcards.run).all_routing()
     return script_code("train_images", *(moe.strategy for moe in routing))
+
+
+def image_strategies_used():
+    """Strategies that the image models of this study load by name."""
+    routing = (moe for row in study.vision.values() for moe in row.all_routing())
+    return sorted({moe.strategy for moe in routing})
 
 
 def adapter_code(wildcards):

@@ -19,6 +19,11 @@ rule numbers:
         expert_parallel_facts="results/expert_parallel/facts.csv",
         precision_flips="results/precision/flips.csv",
         precision_speed="results/precision/speed.csv",
+        vision_arms="results/vision/arms.csv",
+        vision_summary="results/vision/summary.csv",
+        vision_specialisation="results/vision/specialisation.csv",
+        vision_cost="results/vision/cost.csv",
+        vision_facts="results/vision/facts.csv",
     output:
         json="results/report/numbers.json",
     log:
@@ -45,6 +50,9 @@ rule numbers:
         "--kernel_facts {input.kernel_facts:q} --layer_facts {input.layer_facts:q} "
         "--expert_parallel_facts {input.expert_parallel_facts:q} "
         "--precision_flips {input.precision_flips:q} --precision_speed {input.precision_speed:q} "
+        "--vision_arms {input.vision_arms:q} --vision_summary {input.vision_summary:q} "
+        "--vision_specialisation {input.vision_specialisation:q} "
+        "--vision_cost {input.vision_cost:q} --vision_facts {input.vision_facts:q} "
         "--out {output.json:q} 2>&1 | tee {log:q}"
 
 

@@ -14,6 +14,7 @@ rule vision_summary:
     """One row an image run."""
     input:
         runs=run_files(study.vision, "summary.json"),
+        metrics=run_files(study.vision, "metrics.jsonl"),
     output:
         csv=report(
             "results/vision/summary.csv",
@@ -37,6 +38,35 @@ rule vision_summary:
     shell:
         "python -m workflow_scripts.vision_summary --runs {input.runs:q} "
         "--out {output.csv:q} 2>&1 | tee {log:q}"
+
+
+use rule vision_summary as vision_rate_runs with:
+    """One row an image run that tunes a rate."""
+    input:
+        runs=run_files(study.vision_rates, "summary.json"),
+        metrics=run_files(study.vision_rates, "metrics.jsonl"),
+    output:
+        csv="results/vision/rate_runs.csv",
+    log:
+        "results/logs/vision_rate_runs.log",
+    benchmark:
+        "results/benchmarks/vision_rate_runs.jsonl"
+
+
+use rule learning_rate_choice as vision_rates with:
+    """The best rate of each strategy on images and tuning seeds; whether it is the grid's edge."""
+    input:
+        summary="results/vision/rate_runs.csv",
+    output:
+        csv="results/vision/rates.csv",
+    log:
+        "results/logs/vision_rates.log",
+    benchmark:
+        "results/benchmarks/vision_rates.jsonl"
+    params:
+        factors=study.config.experiments.vision.learning_rate_factors,
+        named_by=["strategy"],
+        code=script_code("learning_rate_choice"),
 
 
 rule vision_arms:

@@ -335,6 +335,7 @@ def test_scripts_load_no_torch_but_to_compute() -> None:
     computing = {"adapt", "audit", "expert_parallel_runs", "export", "layer_profile", "microbench"}
     computing |= {"ngram", "precision_speed", "router_kernels", "router_logits", "router_precision"}
     computing |= {"routing", "strategy_panels", "throughput", "token_dropping", "train"}
+    computing |= {"audit_images", "images", "train_images", "vision_cost", "vision_routing"}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py")}
     assert computing <= scripts
     parts = {"training_job", "expert_parallel_work"}  # of such commands

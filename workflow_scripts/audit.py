@@ -19,11 +19,11 @@ from moe_core.training.trained import trained_model
 from workflow_scripts.command import parser, path_argument, run
 
 
-def no_audit(spec: RunSpec) -> AuditRow:
+def no_audit(cell: str, strategy: str) -> AuditRow:
     """The row of a run that failed."""
     return AuditRow(
-        cell=cell_name(spec),
-        strategy=spec.model.moe.strategy,
+        cell=cell,
+        strategy=strategy,
         audit="none",
         router="none",
         mode="none",
@@ -46,7 +46,7 @@ def main() -> None:
     spec = RunSpec.model_validate(summary["spec"])
     reason = failures.reason(summary)
     if reason:
-        rows = [no_audit(spec)]
+        rows = [no_audit(cell_name(spec), spec.model.moe.strategy)]
     else:
         prepare_process("cpu", threads=1)
         corpus = open_corpus(given.tokens)

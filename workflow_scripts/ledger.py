@@ -56,9 +56,39 @@ def with_analysis(summary: pd.DataFrame, analysis: pd.DataFrame) -> pd.DataFrame
     return summary.merge(analysis[["run", *new]], "left", "run", validate="m:1")
 
 
+def with_specialisation(summary: pd.DataFrame, routers: pd.DataFrame) -> pd.DataFrame:
+    """The summary of image runs with what trained routers tell of classes.
+
+    class_nmi_learned: what they tell beyond chance, less the same of the router before training.
+    """
+    keys = [key for key in routers if key.startswith(("class_", "superclass_"))]
+    of = {name: rows.set_index("run")[keys] for name, rows in routers.groupby("router")}
+    trained, untrained = (of.get(name, routers[keys].iloc[:0]) for name in ("trained", "untrained"))
+    learned = {
+        key.replace("_gain", "_learned"): trained[key] - untrained[key]
+        for key in keys
+        if key.endswith("_gain")
+    }
+    found = trained.assign(**learned).reset_index(names="run")
+    new = found.columns.difference(summary.columns)
+    return summary.merge(found[["run", *new]], "left", "run", validate="1:1")
+
+
+def judged(claims: list[Claim], evidence: Evidence, smoke: bool, before: dict) -> pd.DataFrame:
+    """A row a claim, all judged as one family; before: verdicts of a stored ledger."""
+    rows = [
+        ledger_row(claim, found, p_holm, before.get(claim.id))
+        for claim, (found, p_holm) in zip(
+            claims, judge_claims(claims, evidence, smoke=smoke), strict=True
+        )
+    ]
+    return pd.DataFrame(rows).astype({"n": "Int64"})
+
+
 def main() -> None:
     arguments = parser(__doc__)
-    path_argument(arguments, "claims", "audits", "analysis", "out")
+    path_argument(arguments, "claims", "analysis", "specialisation", "out")
+    arguments.add_argument("--audits", type=Path, nargs="+", required=True, help="audits.csv")
     arguments.add_argument("--summary", type=named_path, nargs="+", action="extend", required=True)
     arguments.add_argument("--stories", type=Path, nargs="+", required=True, help="RUN/stories.csv")
     arguments.add_argument("--facts", type=Path, nargs="*", default=[], help="facts.csv")
@@ -67,23 +97,20 @@ def main() -> None:
     given = arguments.parse_args()
     claims = load_claims(given.claims)
     analysis = pd.read_csv(given.analysis)
+    tables = {name: pd.read_csv(path) for name, path in given.summary}
+    summaries = {name: with_analysis(table, analysis) for name, table in tables.items()}
+    if "vision" in tables:
+        routers = pd.read_csv(given.specialisation)
+        summaries["vision"] = with_specialisation(tables["vision"], routers)
     evidence = Evidence(
-        summaries={
-            name: with_analysis(pd.read_csv(path), analysis) for name, path in given.summary
-        },
+        summaries=summaries,
         stories={path.parent.name: pd.read_csv(path) for path in given.stories},
-        audits=pd.read_csv(given.audits),
+        audits=pd.concat(map(pd.read_csv, given.audits)),
         facts=read_facts(given.facts),
     )
     smoke = given.smoke == "true"
     before = {} if smoke else stored_verdicts(given.stored)
-    judged = judge_claims(claims, evidence, smoke=smoke)
-    rows = [
-        ledger_row(claim, found, p_holm, before.get(claim.id))
-        for claim, (found, p_holm) in zip(claims, judged, strict=True)
-    ]
-    table = pd.DataFrame(rows).astype({"n": "Int64"})
-    write_atomic(given.out, table.to_csv(index=False))
+    write_atomic(given.out, judged(claims, evidence, smoke, before).to_csv(index=False))
 
 
 if __name__ == "__main__":

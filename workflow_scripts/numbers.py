@@ -16,10 +16,12 @@ from moe_core.numbers.precision import precision_numbers
 from moe_core.numbers.rates import rate_numbers
 from moe_core.numbers.study import environment_numbers, study_numbers
 from moe_core.numbers.unified import failed_numbers, unified_numbers
+from moe_core.numbers.vision import vision_numbers
 from moe_core.provenance import file_sha256, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
-FACTS = ("kernel_facts", "layer_facts", "expert_parallel_facts")
+FACTS = ("kernel_facts", "layer_facts", "expert_parallel_facts", "vision_facts")
+VISION = ("vision_arms", "vision_summary", "vision_specialisation", "vision_cost")
 SOURCES = (
     "aggregate",
     "summary",
@@ -36,6 +38,7 @@ SOURCES = (
     "analysis",
     "precision_flips",
     "precision_speed",
+    *VISION,
     *FACTS,
 )
 
@@ -50,9 +53,9 @@ def main() -> None:
         n: json.loads(paths[n].read_text())
         for n in ("meta", "run", "throughput", "ngram", "costs_of_adapters")
     }
-    summary = pd.read_csv(given.summary)
+    summary, spec = pd.read_csv(given.summary), json.loads(given.spec)
     numbers = [
-        *study_numbers(json.loads(given.spec), read["meta"]),
+        *study_numbers(spec, read["meta"]),
         *environment_numbers(summary, read["run"], read["throughput"]),
         Number("ngram/train_tokens", read["ngram"]["train_tokens"], "count", "ngram"),
         *failed_numbers(summary),
@@ -65,6 +68,7 @@ def main() -> None:
         *adapter_cost_numbers(read["costs_of_adapters"]),
         *analysis_numbers(pd.read_csv(given.analysis)),
         *precision_numbers(pd.read_csv(given.precision_flips), pd.read_csv(given.precision_speed)),
+        *vision_numbers(spec["vision"], *(pd.read_csv(paths[name]) for name in VISION)),
         *fact_numbers({name: pd.read_csv(paths[name]) for name in FACTS}),
     ]
     table = {

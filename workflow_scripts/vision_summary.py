@@ -13,6 +13,7 @@ from moe_core.runs import ImageSpec, cell_name
 from moe_core.vision.config import CnnConfig, ImageModelConfig, ImageShape, ResNetConfig
 from moe_core.vision.flops import image_cost
 from workflow_scripts.command import parser, path_argument, run
+from workflow_scripts.perft_runs import last_valid
 
 LABELS = {"dense": "dense", "resnet18": "ResNet-18", "soft_moe": "Soft MoE"}
 MEASURES = (
@@ -140,7 +141,11 @@ def main() -> None:
     arguments.add_argument("--runs", type=Path, nargs="+", required=True, help="summary.json files")
     path_argument(arguments, "out")
     given = arguments.parse_args()
-    rows = [run_row(json.loads(path.read_text())) for path in given.runs]
+    rows = [
+        run_row(json.loads(path.read_text()))
+        | {"valid_bits_per_byte": last_valid(path.with_name("metrics.jsonl"))}
+        for path in given.runs
+    ]
     write_atomic(given.out, pd.DataFrame(rows).to_csv(index=False))
 
 

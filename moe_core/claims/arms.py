@@ -16,8 +16,11 @@ from moe_core.configuration import SweepName
 from moe_core.routing import registry
 from moe_core.routing.router_net import RouterNet, RouterPrecision
 from moe_core.strict import Strict
+from moe_core.vision.checks import SOFT_MOE
+from moe_core.vision.experiment import Balance
 
-Experiment = Literal["unified", SweepName, "perft", "precision"]
+RESNET = "resnet18"
+Experiment = Literal["unified", SweepName, "perft", "precision", "vision"]
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 Measure = Literal[
     "bits_per_byte",
@@ -38,6 +41,9 @@ Measure = Literal[
     "space_primary_share_gain",
     "class_nats_gain",
     "class_less_story_nats",
+    "class_nmi",
+    "class_nmi_gain",
+    "class_nmi_learned",
     "agreement_across_strategies",
     "agreement_across_strategies_gain",
     "agreement_gap",
@@ -51,7 +57,7 @@ Extreme = Literal["smallest", "largest"]
 
 def known(strategy: str) -> str:
     """The name of a strategy, control or method of adaptation. Raises ValueError for another."""
-    allowed = [*registry.names(), "dense", "ngram", *LABELS]
+    allowed = [*registry.names(), SOFT_MOE, "dense", RESNET, "ngram", *LABELS]
     if strategy not in allowed:
         raise ValueError(f"unknown strategy {strategy!r}; allowed: {', '.join(allowed)}")
     return strategy
@@ -88,6 +94,8 @@ class Arm(Strict):
     top_k: PositiveInt | None = None
     matched_trainable: bool | None = None
     matched_active: bool | None = None
+    balance: Balance | None = None
+    channels: str | None = None
     minus_dense: bool = False
 
     def of(self, strategy: str) -> "Arm":

@@ -1,10 +1,14 @@
-"""An arm, or an arm against another, by what varies: seeds and stories, seeds, or repeats."""
+"""An arm, or an arm against another, by what varies: seeds and stories, seeds, or repeats.
+
+A question or an image that is answered right or wrong counts as a story.
+"""
 
 import math
 from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from moe_core.claims.arms import Arm, Measure
@@ -14,6 +18,7 @@ from moe_core.stats.difference import Difference
 from moe_core.stats.intervals import Interval
 from moe_core.stats.paired import difference_interval
 
+Floats = NDArray[np.float64]
 # of a shift: arm less other arm less shift
 Shifted = Callable[[float], Difference]
 
@@ -24,17 +29,35 @@ def by_story(
     """Bits per byte times a factor, over seeds and stories; and the deviation over seeds."""
     a = evidence.nats(of) * factor
     b = evidence.nats(other) * factor if other else a * 0.0
+    a_RN, b_RN = _paired(of, other, a, b)
+    bytes_N = np.asarray(evidence.bytes(of).loc[a.columns], dtype=np.float64)
+    return _crossed(a_RN, b_RN if other else None, bytes_N)
+
+
+def by_answer(evidence: Evidence, of: Arm, other: Arm | None) -> tuple[Shifted, float]:
+    """Accuracy over seeds and answers, which weigh alike; and the deviation over seeds."""
+    a = evidence.correct(of) * math.log(2)  # bits where bits per byte has nats
+    b = evidence.correct(other) * math.log(2) if other else a * 0.0
+    a_RN, b_RN = _paired(of, other, a, b)
+    return _crossed(a_RN, b_RN if other else None, np.ones(a_RN.shape[1]))
+
+
+def _paired(of: Arm, other: Arm | None, a: pd.DataFrame, b: pd.DataFrame) -> list[Floats]:
+    """Both, common seeds by stories."""
     seeds = _common({*a.index}, {*b.index})
     if {*a.columns} != {*b.columns}:
         raise UntestableError(f"{of} and {other} were tested on different stories")
-    bytes_N = evidence.bytes(of).loc[a.columns].to_numpy(dtype=np.float64)
-    a_RN, b_RN = (x.loc[seeds, a.columns].to_numpy(dtype=np.float64) for x in (a, b))
+    return [x.loc[seeds, a.columns].to_numpy(dtype=np.float64) for x in (a, b)]
+
+
+def _crossed(a_RN: Floats, other_RN: Floats | None, bytes_N: Floats) -> tuple[Shifted, float]:
+    b_RN = np.zeros_like(a_RN) if other_RN is None else other_RN
 
     @cache
     def at(shift: float) -> Difference:
         return bits_per_byte_difference(a_RN, b_RN + shift * math.log(2) * bytes_N, bytes_N)
 
-    arms = [a_RN, b_RN] if other else [a_RN]
+    arms = [a_RN] if other_RN is None else [a_RN, b_RN]
     return at, _pooled_sd([x_RN.sum(1) / (math.log(2) * bytes_N.sum()) for x_RN in arms])
 
 
@@ -88,7 +111,7 @@ def _common(a: set[int], b: set[int]) -> list[int]:
     return sorted(a & b)
 
 
-def _pooled_sd(arms: list[NDArray[np.float64]]) -> float:
+def _pooled_sd(arms: list[Floats]) -> float:
     if len(arms[0]) < 2:
         return math.nan
     return math.sqrt(sum(float(values.var(ddof=1)) for values in arms) / len(arms))

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from moe_core.claims.arms import Arm, Measure
-from moe_core.claims.comparisons import by_repeat, by_seed, by_story
+from moe_core.claims.comparisons import by_answer, by_repeat, by_seed, by_story
 from moe_core.claims.evidence import Evidence, UntestableError
 from moe_core.stats.intervals import Interval
 from moe_core.stats.power import detectable
@@ -27,8 +30,18 @@ UNITS: dict[Measure, str] = {
     "set_changed_local": "share",
     "first_changed_compounded": "share",
     "set_changed_compounded": "share",
+    "class_nmi": "share",
+    "class_nmi_gain": "share",
+    "class_nmi_learned": "share",
 }
-QUALITY = ("bits_per_byte", "bits_per_byte_at_capacity", "perplexity", "steps_to_target")
+QUALITY = (
+    "bits_per_byte",
+    "bits_per_byte_at_capacity",
+    "perplexity",
+    "accuracy",
+    "steps_to_target",
+)
+FLOPS_ALIKE = 1.02  # two models within 1 % of one number of FLOPs
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,8 @@ def estimate(
     """A measure ``of`` an arm: alone, ``less`` that of another, or ``over`` it. Paired by seed.
 
     Bits per byte vary by seed and story, and so does the ratio of perplexities, which is their
-    difference on another scale; speed varies over repeats of one timing; all else by seed.
+    difference on another scale; accuracy by seed and question or image; speed over repeats of one
+    timing; all else by seed.
     Raises UntestableError where the tables cannot speak of an arm, or where both arms are one.
     """
     other = less or over
@@ -73,6 +87,8 @@ def estimate(
         at, sd = by_story(evidence, of, over, nats_per_token)
     elif measure == "bits_per_byte" and not over:
         at, sd = by_story(evidence, of, less, 1.0)
+    elif measure == "accuracy" and not over:
+        at, sd = by_answer(evidence, of, less)
     else:
         at, sd = by_seed(evidence, measure, of, other, logs=over is not None)
     found = at(0.0)
@@ -98,11 +114,22 @@ def _about(
     names = " over ".join if over else " less ".join
     text = names(arm.name() if alike else str(arm) for arm in arms)
     rows = [evidence.runs(arm).iloc[0] for arm in arms]
-    widths = sorted({int(row.dense_width) for row in rows if "dense_width" in row})
-    unequal = len(widths) > 1 and not of.minus_dense and measure in QUALITY
     settings = f" ({of.settings()})" if alike else ""
-    flops = f", at unequal active FLOPs (dense widths {widths})" if unequal else ""
-    return f"{measure} of {text}{settings}{flops}"
+    flops = "" if of.minus_dense or measure not in QUALITY else _unequal(rows)
+    images = "".join(f", on {name}" for name in {row.images: 0 for row in rows if "images" in row})
+    return f"{measure} of {text}{settings}{flops}{images}"
+
+
+def _unequal(rows: "list[pd.Series[Any]]") -> str:
+    """What to say of arms whose active FLOPs differ: by their dense widths, or by themselves."""
+    widths = sorted({int(row.dense_width) for row in rows if "dense_width" in row})
+    if len(widths) > 1:
+        return f", at unequal active FLOPs (dense widths {widths})"
+    flops = sorted(float(row.flops_active) for row in rows if "images" in row)
+    if flops and flops[-1] > FLOPS_ALIKE * flops[0]:
+        millions = " and ".join(f"{f / 1e6:.3g}" for f in flops)
+        return f", at unequal active FLOPs ({millions} million an image)"
+    return ""
 
 
 def _exp(x: Interval) -> Interval:

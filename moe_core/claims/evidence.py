@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from moe_core.adapters.labels import LABELS
-from moe_core.claims.arms import Arm, Measure
+from moe_core.claims.arms import RESNET, Arm, Measure
 from moe_core.claims.facts import Fact
 from moe_core.failures import brief, by_seed
 
-UNROUTED = ("dense", "ngram", *LABELS)  # nothing to audit, or nothing new
+UNROUTED = ("dense", RESNET, "ngram", *LABELS)  # nothing to audit, or nothing new
 
 
 class UntestableError(Exception):
@@ -21,9 +22,9 @@ class UntestableError(Exception):
 class Evidence:
     """What the experiments measured.
 
-    summaries: by experiment, a row a run. stories: by run, a row a test story (story, bytes,
-    nats). audits: a row an audit of a cell. facts: of code and machines, by name. Runs that failed
-    are no evidence.
+    summaries: by experiment, a row a run. stories: by run, a row a test story (story, bytes, nats,
+    and correct where it has one answer), which may be a question or an image. audits: a row an
+    audit of a cell. facts: of code and machines, by name. Runs that failed are no evidence.
     """
 
     summaries: Mapping[str, pd.DataFrame]
@@ -84,19 +85,31 @@ class Evidence:
 
         Raises UntestableError where any is missing.
         """
+        return self._by_story(arm, "nats")
+
+    def correct(self, arm: Arm) -> pd.DataFrame:
+        """1 where the answer was right and 0 where not, seeds by questions or images.
+
+        Raises UntestableError where any is missing.
+        """
+        return self._by_story(arm, "correct")
+
+    def _by_story(self, arm: Arm, column: str) -> pd.DataFrame:
         runs = self.runs(arm).run
         for run in runs:
             if run not in self.stories:
                 raise UntestableError(f"no stories of {run}")
-        by_seed = {seed: self.stories[run].set_index("story").nats for seed, run in runs.items()}
-        nats = pd.DataFrame(by_seed).T
+            if column not in self.stories[run]:
+                raise UntestableError(f"stories of {run} do not tell what is {column}")
+        by_seed = {seed: self.stories[run].set_index("story")[column] for seed, run in runs.items()}
+        values = pd.DataFrame(by_seed).T
         if arm.minus_dense:
-            dense = self.nats(self.dense(arm))
-            common = nats.index.intersection(dense.index)
-            nats = nats.loc[common] - dense.loc[common]
-        if nats.isna().any(axis=None):
+            dense = self._by_story(self.dense(arm), column)
+            common = values.index.intersection(dense.index)
+            values = values.loc[common] - dense.loc[common]
+        if values.isna().any(axis=None):
             raise UntestableError(f"runs of {arm} were tested on different stories")
-        return nats
+        return values
 
     def bytes(self, arm: Arm) -> "pd.Series[int]":
         """Bytes of each test story."""
@@ -108,14 +121,13 @@ class Evidence:
         return float(peaks.max() / peaks.min())
 
     def dense(self, arm: Arm) -> Arm:
-        """The dense model of an arm's experiment and width, of equal active FLOPs."""
+        """The dense model of an arm's experiment and width, or the CNN, of equal active FLOPs."""
         row = self._one_arm(arm).iloc[0]
-        return Arm(
-            experiment=arm.experiment,
-            strategy="dense",
-            ffn_hidden=int(row.dense_width),
-            dim=int(row.dim),
-        )
+        if "dense_channels" in row:
+            size: dict[str, Any] = {"channels": row.dense_channels}
+        else:
+            size = {"ffn_hidden": int(row.dense_width), "dim": int(row.dim)}
+        return Arm(experiment=arm.experiment, strategy="dense", **size)
 
     def _one_arm(self, arm: Arm) -> pd.DataFrame:
         rows = self._selected(arm)

@@ -42,6 +42,9 @@ class VisionConfig(Strict):
     balanced: Mixture = Field(description="The mixture that is trained with each balance.")
     balances: list[BalanceArm] = Field(description="Those.")
     resnet: bool = Field(description="ResNet-18 (arXiv 1512.03385) beside them.")
+    learning_rate_factors: list[PositiveFloat] = Field(
+        description="Times the strategy's own rate, on the seeds of learning_rate."
+    )
 
 
 class VisionCost(Strict):
@@ -68,4 +71,8 @@ class ScaleVision(Strict):
     patch: PositiveInt = Field(description="Side of the patches that Soft MoE mixes, in pixels.")
     resnet_width: PositiveInt = Field(description="Channels of ResNet-18's first stage; 64 there.")
     training: ImageTrainingConfig
+    learning_rates: dict[str, PositiveFloat] = Field(
+        description="Peak rates of strategies, `dense` or `resnet18` that differ from training's."
+    )
+    tuned: bool = Field(description="Whether rates are tuned.")
     cost: VisionCost

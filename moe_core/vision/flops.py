@@ -111,7 +111,9 @@ def _soft_moe(
     patches, dim = (shape.size // patch) ** 2, shape.channels * patch**2
     slots = moe.num_experts * slots_per_expert(moe.capacity_factor, 1, patches, moe.num_experts)
     patch_shape = ImageShape(shape.channels, patch, shape.classes)
-    params = moe.num_experts * cnn_params(config.channels, patch_shape) + (slots + patches) * dim + 1
+    params = (
+        moe.num_experts * cnn_params(config.channels, patch_shape) + (slots + patches) * dim + 1
+    )
     mixing = 2 * (2 * patches * slots * dim + slots * shape.classes)
     return params, mixing + slots * cnn_flops(config.channels, patch_shape)
 
