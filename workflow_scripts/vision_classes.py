@@ -12,10 +12,16 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import PercentFormatter
 
 from moe_core.failures import brief
-from moe_core.figures.style import PAGE_INCHES, SHADES, note_failed, save, say, use_print_style
+from moe_core.figures.style import PAGE_INCHES, SHADES, save, say, use_print_style
 from workflow_scripts.columns import ROUTERS
 from workflow_scripts.command import run
-from workflow_scripts.vision_figure import arms, balanced_runs, first_finished, options
+from workflow_scripts.vision_figure import (
+    arms,
+    balanced_runs,
+    first_finished,
+    note_failed_arms,
+    options,
+)
 
 SHOWN = ("none", "switch", "token_entropy")  # balances; else the first three
 ROW_INCHES, LONGEST = 0.16, 9.6  # of a class, and of a figure
@@ -72,7 +78,7 @@ def draw(axes: Axes, table: pd.DataFrame, size: float, names: bool) -> QuadMesh:
     classes = table.index.get_level_values("class")
     axes.set_yticks(np.arange(len(table)) + 0.5 if names else [], classes if names else [])
     experts = [str(int(e)) for e in table.columns]
-    step = max(1, len(experts) // 8)
+    step = 1 if len(experts) <= 8 else len(experts) // 4
     axes.set_xticks(np.arange(0, len(experts), step) + 0.5, experts[::step])
     axes.tick_params(length=0, pad=1, labelsize=5.5)
     axes.tick_params(axis="y", labelsize=size)
@@ -133,7 +139,7 @@ def main() -> None:
     use_print_style()
     figure = plt.figure(figsize=(PAGE_INCHES, height))
     figure.get_layout_engine().set(w_pad=0.01, wspace=0.02)
-    note_failed(figure, found.assign(name=found.name.str.replace("\n", ", ")))
+    note_failed_arms(figure, found)
     above, below = figure.subfigures(2, 1, height_ratios=(height - 0.5, 0.5))
     parts = above.subfigures(1, max(1, len(found)), squeeze=False)[0]
     mesh = None
@@ -143,9 +149,12 @@ def main() -> None:
             say(part.subplots(), f"failed: {brief(arm.failure)}")
             continue
         name = first[arm.cell]
-        told = heading(arm.name, information[information.run.eq(name)])
-        part.suptitle(told, fontsize=5.5)
-        mesh = draw_arm(part, counts[counts.run.eq(name)], int(arm.num_experts), size)
+        part.suptitle(heading(arm.name, information[information.run.eq(name)]), fontsize=5.5)
+        own = counts[counts.run.eq(name)]
+        if own.router.eq("trained").any():
+            mesh = draw_arm(part, own, int(arm.num_experts), size)
+        else:
+            say(part.subplots(), "no image has an expert")
     if found.empty:
         say(parts[0].subplots(), "no run to draw: none of the mixture whose balance is compared")
     if mesh:

@@ -5,8 +5,9 @@ from argparse import Namespace
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from moe_core.figures.style import marked
+from moe_core.figures.style import FAILED, marked, note_failed
 from moe_core.vision.experiment import BALANCES
 from workflow_scripts.command import parser, path_argument
 
@@ -56,6 +57,12 @@ def arms(runs: pd.DataFrame) -> pd.DataFrame:
         )
     columns = [*runs.columns, "name", "n", "n_failed"]
     return pd.DataFrame(found, columns=list(dict.fromkeys(columns)))
+
+
+def note_failed_arms(figure: Figure, found: pd.DataFrame) -> None:
+    """Above a figure, how many seeds of which arms failed, if any."""
+    names = found.name.str.removesuffix(FAILED).str.replace("\n", ", ")
+    note_failed(figure, found.assign(name=names))
 
 
 def balanced_runs(summary: pd.DataFrame, mixture: dict) -> pd.DataFrame:

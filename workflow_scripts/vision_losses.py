@@ -10,9 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from moe_core.failures import brief
-from moe_core.figures.style import PAGE_INCHES, note_failed, save, say, use_print_style
+from moe_core.figures.style import PAGE_INCHES, save, say, use_print_style
 from workflow_scripts.command import run
-from workflow_scripts.vision_figure import arms, balanced_runs, first_finished, options
+from workflow_scripts.vision_figure import (
+    arms,
+    balanced_runs,
+    first_finished,
+    note_failed_arms,
+    options,
+)
 
 COLUMNS = 3
 THIN, THICK = 0.3, 5.0  # points, of a share of 0 and of 1
@@ -63,7 +69,7 @@ def main() -> None:
         sharex=True,
         sharey=True,
     )
-    note_failed(figure, found.assign(name=found.name.str.replace("\n", ", ")))
+    note_failed_arms(figure, found)
     for own in axes.flat[len(found) :]:
         own.set_axis_off()
     for own, arm in zip(axes.flat, found.itertuples(), strict=False):

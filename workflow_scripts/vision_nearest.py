@@ -9,13 +9,20 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from moe_core.figures.style import PAGE_INCHES, note_failed, save, say, use_print_style
+from moe_core.figures.style import PAGE_INCHES, save, say, use_print_style
 from workflow_scripts.command import run
-from workflow_scripts.vision_figure import arms, balanced_runs, first_finished, options
+from workflow_scripts.vision_figure import (
+    arms,
+    balanced_runs,
+    first_finished,
+    note_failed_arms,
+    options,
+)
 
+PLACES = 8  # images of an expert, at most
 PREFERRED = "switch"  # of the balances; else the first
-GAP = 0.12  # of the side of an image
 ROW_INCHES, LONGEST = 0.72, 9.2  # of an expert, and of all
+PITCH_INCHES, NAME_INCHES = 0.66, 0.19  # from image to image, and below each for its class
 
 
 def pictures(images: Path) -> NDArray[np.uint8]:
@@ -24,14 +31,14 @@ def pictures(images: Path) -> NDArray[np.uint8]:
     return image_NHWC if image_NHWC.shape[-1] == 3 else image_NHWC[..., :1].repeat(3, -1)
 
 
-def strip(axes: Axes, image_KHWC: NDArray[np.uint8], names: list[str], places: int) -> None:
-    """Images side by side, each above the name of its class."""
+def strip(axes: Axes, image_KHWC: NDArray[np.uint8], names: list[str], pitch: float) -> None:
+    """Images side by side, a pitch apart in units of their side, above their classes."""
     for place, image_HWC in enumerate(image_KHWC):
-        left = place * (1 + GAP)
+        left = place * pitch
         axes.imshow(image_HWC, extent=(left, left + 1, 0, 1), interpolation="nearest")
-    axes.set_xlim(0, places * (1 + GAP) - GAP)
+    axes.set_xlim(0, PLACES * pitch)
     axes.set_ylim(0, 1)
-    axes.set_xticks(np.arange(len(names)) * (1 + GAP) + 0.5, names, fontsize=4.5)
+    axes.set_xticks(np.arange(len(names)) * pitch + 0.5, names, fontsize=4.5)
     axes.set_yticks([])
     axes.tick_params(length=0, pad=0.5)
     for spine in axes.spines.values():
@@ -54,11 +61,16 @@ def draw(
 ) -> None:
     """A row an expert, the one most often chosen first on top."""
     class_of = counts.drop_duplicates("label").set_index("label")["class"]
-    places = int(near.place.max()) + 1
+    side = row_inches(len(axes)) - NAME_INCHES
     for own, expert in zip(axes, by_share(counts), strict=True):
         rows = near[near.expert.eq(expert)].sort_values("place")
-        strip(own, image_NHWC[rows.image], [class_of[i] for i in rows.label], places)
+        strip(own, image_NHWC[rows.image], [class_of[i] for i in rows.label], PITCH_INCHES / side)
         own.set_ylabel(expert_text(expert, counts), rotation=0, ha="right", va="center", fontsize=6)
+
+
+def row_inches(rows: int) -> float:
+    """Height of each of so many rows."""
+    return min(ROW_INCHES, LONGEST / rows)
 
 
 def by_share(counts: pd.DataFrame) -> list[int]:
@@ -78,16 +90,17 @@ def main() -> None:
     use_print_style()
     if chosen.empty:
         figure, axes = plt.subplots(figsize=(PAGE_INCHES, 1.5))
-        note_failed(figure, arms(runs).assign(name=lambda a: a.name.str.replace("\n", ", ")))
+        note_failed_arms(figure, arms(runs))
         say(axes, "no run to draw: none of the mixture whose balance is compared finished")
     else:
         (arm,) = arms(chosen[:1]).itertuples()
         counts = counts[counts.run.eq(arm.run) & counts.router.eq("trained")]
         experts = by_share(counts)
+        rows = max(1, len(experts))
         figure, grid = plt.subplots(
-            max(1, len(experts)),
+            rows,
             1,
-            figsize=(PAGE_INCHES, 0.4 + min(ROW_INCHES * max(1, len(experts)), LONGEST)),
+            figsize=(PAGE_INCHES, 0.4 + rows * row_inches(rows)),
             squeeze=False,
         )
         figure.suptitle(f"{arm.name}, seed {arm.seed}".replace("\n", ", "), fontsize=7)

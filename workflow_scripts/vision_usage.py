@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from moe_core.failures import brief
-from moe_core.figures.style import PAGE_INCHES, look, note_failed, save, say, use_print_style
+from moe_core.figures.style import PAGE_INCHES, look, save, say, use_print_style
 from workflow_scripts.command import run
-from workflow_scripts.vision_figure import arms, options
+from workflow_scripts.vision_figure import arms, note_failed_arms, options
 
 COLUMNS = 5
 
@@ -52,7 +52,7 @@ def main() -> None:
         squeeze=False,
         sharey=True,
     )
-    note_failed(figure, found.assign(name=found.name.str.replace("\n", ", ")))
+    note_failed_arms(figure, found)
     for own in axes.flat[len(found) :]:
         own.set_axis_off()
     for own, arm in zip(axes.flat, found.itertuples(), strict=False):
