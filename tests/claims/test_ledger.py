@@ -185,6 +185,8 @@ class Command:
             str(self.claims),
             "--audits",
             str(folder / "audits.csv"),
+            "--specialisation",
+            str(folder / "specialisation.csv"),  # of image runs, of which there are none
         ]
         line += ["--summary", *summaries, "--stories", *stories, "--smoke", smoke]
         line += ["--out", str(folder / "ledger.csv"), *more]
