@@ -121,6 +121,8 @@ def main() -> None:
             f"microseconds an image\n(batches of {drawn.batch_size.iloc[0]}, {timed.device_name})"
         )
         by_time.set(xlabel=where)
+        bottom, top = by_flops.get_ylim()
+        by_flops.set_ylim(max(bottom, 0), min(top, 1))  # intervals of two seeds reach beyond
         handles = legend_of(arms)
         figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=6.5)
     save(figure, given.pdf, given.png, given.arms, given.cost)
