@@ -67,6 +67,22 @@ def small_config() -> dict:
     experiments["perft"] |= {"methods": ["perft_r", "perft_s", "full"]}
     scale["adapters"] |= {"steps": 6, "warmup_steps": 1, "evaluate_every": 3, "seq_len": 64}
     experiments["perft"]["telegrams"]["stories"] = 120
+    mixture = {"strategy": "top1", "num_experts": 4, "top_k": 1}
+    experiments["vision"] |= {
+        "mixtures": [mixture, {"strategy": "soft_moe", "num_experts": 2, "top_k": 1}],
+        "balanced": mixture,
+        "balances": [{"by": "none", "weight": 0.0}, {"by": "switch", "weight": 0.01}],
+    }
+    config["images"]["digits"]["size"] = 8
+    scale["vision"] |= {
+        "seeds": [0],
+        "channels": [4, 8],
+        "gate_channels": [4],
+        "patch": 4,
+        "resnet_width": 2,
+        "cost": {"batch_sizes": [1, 8], "repeats": 2},
+    }
+    scale["vision"]["training"] |= {"steps": 6, "warmup_steps": 1, "evaluate_every": 3}
     scale["throughput"] = {"warmup_steps": 1, "repeats": 3, "steps_per_repeat": 2}
     scale["capacity"] |= {"tokens": 2048, "dim": 32, "repeats": 2, "trained_steps": 10}
     scale["kernels"] |= {"tokens": [128], "num_experts": [2, 4], "dim": 16, "expert_hidden": 16}

@@ -32,7 +32,7 @@ def preview(finished):
 def cells(finished):
     """Name, text and steps of the cell of each run, by run."""
     runs = load_study(yaml.safe_load(finished.read("config.yaml"))).all_runs
-    return {run: (cell_name(spec), spec.tokens, spec.training.steps) for run, spec in runs.items()}
+    return {run: (cell_name(spec), spec.data_name, spec.training.steps) for run, spec in runs.items()}
 
 
 def results(finished):
@@ -72,9 +72,11 @@ def test_changed_code_names_its_jobs_and_their_cost(finished, preview, edited, c
     all_cells = set(cells.values())
     routed = [run for run in cells if run.startswith("perft_r-")]  # softk_pre is of top1's rule
     assert jobs_of(text, "adapt") == (len(routed), f"code changed ({len(routed)})")
-    done = len(all_cells - {cells[run] for run in [*stale, *routed]})
+    images = [run for run in cells if run.startswith("image-top1-")]
+    assert jobs_of(text, "train_images") == (len(images), f"code changed ({len(images)})")
+    done = len(all_cells - {cells[run] for run in [*stale, *routed, *images]})
     assert f"cells     {done} of {len(all_cells)} done" in text
-    models = [run for run in cells if not run.startswith(("perft_", "full-"))]
+    models = [run for run in cells if not run.startswith(("perft_", "full-", "image-"))]
     assert f"costs     measured here, {len(models)} trained runs" in text
     hours = re.search(r"hours     (\S+) core-hours, 0.00 GPU-hours, (\S+) by the clock", text)
     # the same jobs were measured: here they were, within what a busy machine does to a job
@@ -136,7 +138,7 @@ def test_costs_stand_beside_the_last_preview(finished, preview, edited):
     assert (costs.median_s > 0).all()
     assert costs.loc["train", "flops_per_s"] > 0
     assert costs.loc["train", "startup_s"] >= 0
-    assert {*costs.index[costs.flops_per_s.notna()]} == {"adapt", "throughput", "train"}
+    assert {*costs.index[costs.flops_per_s.notna()]} == {"adapt", "throughput", "train", "train_images"}
     truth = pd.read_csv(finished.folder / "results/preview_against_truth.csv").set_index("rule")
     ranking = truth.loc["ranking"]
     assert (ranking.planned_jobs, ranking.measured_jobs) == (1, 1)

@@ -15,6 +15,9 @@ JUDGING = {"audit", "audits", "audit_table", "ledger", "ledger_table", "causalit
 JUDGING |= {"claim_lines", "claim_pages"}
 ROUNDING = {"router_precision", "precision_runs", "precision_arms", "precision_flips"}
 ROUNDING |= {"precision_table"}
+IMAGING = {"train_images", "audit_images", "vision_summary", "vision_arms", "vision_table"}
+IMAGING |= {"vision_routing", "vision_tables", "vision_usage", "vision_losses", "vision_classes"}
+IMAGING |= {"vision_nearest", "vision_cost", "vision_frontier", "vision_verdicts"}
 DRAWN_BY_RULE = {"strategy_panels", "token_dropping"}  # schematics that run a strategy
 ANALYSING = {"routing", "routing_tables", "stability", "analysis_summary", "routing_stability"}
 ANALYSING |= {"expert_load", "routing_heatmap", "routing_heatmap_summary", "token_routing"}
@@ -82,7 +85,7 @@ def test_a_router_reruns_its_own_runs(stale, edited):
     assert all(re.match(r"results/(runs|throughput)/top1-", output) for output in made)
     retrained = {"train", "throughput", "overlay"} | DRAWN_BY_RULE
     retrained |= ADAPTING  # softk_pre is made of top1's rule
-    assert rules(jobs) == SUMMARISING | ANALYSING | JUDGING | ROUNDING | retrained
+    assert rules(jobs) == SUMMARISING | ANALYSING | JUDGING | ROUNDING | IMAGING | retrained
 
 
 def test_shared_code_reruns_all_runs_but_not_the_data(stale, edited):
