@@ -87,7 +87,7 @@ def terms_A(x_TD: Tensor, routing: Routing, weights: ExpertWeights, dy_TD: Tenso
     """
     each = replace(
         routing,
-        token_A=torch.arange(len(routing.token_A)),
+        token_A=torch.arange(len(routing.token_A), device=x_TD.device),
         weight_A=torch.ones_like(routing.weight_A),
         num_tokens=len(routing.token_A),
         per_token=None,
