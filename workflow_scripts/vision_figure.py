@@ -11,6 +11,7 @@ from moe_core.figures.style import FAILED, marked, note_failed
 from moe_core.vision.experiment import BALANCES, balance_name
 from workflow_scripts.command import parser, path_argument
 
+
 def options(description: str | None) -> Namespace:
     """table: files, in the order that the script names; balanced: the mixture that is balanced."""
     arguments = parser(description)
@@ -25,7 +26,10 @@ def arms(runs: pd.DataFrame) -> pd.DataFrame:
     found = []
     for cell, own in runs.groupby("cell", sort=False):
         first, failed = own.iloc[0], own[own.status.eq("failed")]
-        told = [f"{first.label}, K={first.top_k:.0f}", balance_name(first.balance, first.balance_weight)]
+        told = [
+            f"{first.label}, K={first.top_k:.0f}",
+            balance_name(first.balance, first.balance_weight),
+        ]
         name = marked("\n".join(filter(None, told)), len(failed))
         found.append(
             {
