@@ -32,7 +32,9 @@ def preview(finished):
 def cells(finished):
     """Name, text and steps of the cell of each run, by run."""
     runs = load_study(yaml.safe_load(finished.read("config.yaml"))).all_runs
-    return {run: (cell_name(spec), spec.data_name, spec.training.steps) for run, spec in runs.items()}
+    return {
+        run: (cell_name(spec), spec.data_name, spec.training.steps) for run, spec in runs.items()
+    }
 
 
 def results(finished):
@@ -138,7 +140,12 @@ def test_costs_stand_beside_the_last_preview(finished, preview, edited):
     assert (costs.median_s > 0).all()
     assert costs.loc["train", "flops_per_s"] > 0
     assert costs.loc["train", "startup_s"] >= 0
-    assert {*costs.index[costs.flops_per_s.notna()]} == {"adapt", "throughput", "train", "train_images"}
+    assert {*costs.index[costs.flops_per_s.notna()]} == {
+        "adapt",
+        "throughput",
+        "train",
+        "train_images",
+    }
     truth = pd.read_csv(finished.folder / "results/preview_against_truth.csv").set_index("rule")
     ranking = truth.loc["ranking"]
     assert (ranking.planned_jobs, ranking.measured_jobs) == (1, 1)
