@@ -96,6 +96,8 @@ localrules:
     precision_table,
     adapter_cost_table,
     kernels_table,
+    vision_table,
+    vision_balance_table,
     published_table,
     compute_table,
     claim_lines,

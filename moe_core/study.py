@@ -5,14 +5,14 @@ short hash of that JSON, so that equal rows of two experiments are one run. Free
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from moe_core.arms import Arms, Budget
 from moe_core.configuration import CorpusConfig, Scale, StudyConfig, TokenizerConfig
 from moe_core.configuration_checks import check
 from moe_core.errors import StudyError
-from moe_core.image_arms import ImageArms
+from moe_core.image_arms import ImageArms, image_shape
 from moe_core.images.config import images_spec
 from moe_core.model.config import MoEConfig
 from moe_core.provenance import canonical_json
@@ -329,6 +329,10 @@ def report_spec(study: Study) -> str:
             "training": scale.training.model_dump(),
             "learning_rates": scale.learning_rates,
             "vision": config.experiments.vision.model_dump(),
+            "image_shape": asdict(image_shape(config.images)),
+            "image_training": scale.vision.training.model_dump(
+                include={"batch_size", "shift", "flip"}
+            ),
         }
     )
 

@@ -108,6 +108,7 @@ COMPUTE = "benchmarks/results/compute.json"
 COSTS_OF_ADAPTERS = "benchmarks/results/adapters_cuda_olmoe.json"
 COMPUTE_FIGURES = ["layer_ratio", "routing_growth", "roofline"]
 KERNEL_FIGURES = ["kernel_times", "layer_stages", "layer_memory"]
+VISION_FIGURES = ["frontier", "usage", "classes", "losses", "nearest"]
 SOURCES = [
     str(path.relative_to(workflow.basedir))
     for path in sorted((Path(workflow.basedir) / "report").glob("**/*"))

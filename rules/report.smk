@@ -19,6 +19,7 @@ rule numbers:
         expert_parallel_facts="results/expert_parallel/facts.csv",
         precision_flips="results/precision/flips.csv",
         precision_speed="results/precision/speed.csv",
+        image_meta=f"{IMAGES}/meta.json",
         vision_arms="results/vision/arms.csv",
         vision_summary="results/vision/summary.csv",
         vision_specialisation="results/vision/specialisation.csv",
@@ -50,6 +51,7 @@ rule numbers:
         "--kernel_facts {input.kernel_facts:q} --layer_facts {input.layer_facts:q} "
         "--expert_parallel_facts {input.expert_parallel_facts:q} "
         "--precision_flips {input.precision_flips:q} --precision_speed {input.precision_speed:q} "
+        "--image_meta {input.image_meta:q} "
         "--vision_arms {input.vision_arms:q} --vision_summary {input.vision_summary:q} "
         "--vision_specialisation {input.vision_specialisation:q} "
         "--vision_cost {input.vision_cost:q} --vision_facts {input.vision_facts:q} "
@@ -194,6 +196,37 @@ use rule ledger_table as kernels_table with:
         code=script_code("kernels_table"),
 
 
+use rule ledger_table as vision_table with:
+    """Typeset the arms of image models."""
+    input:
+        "results/vision/arms.csv",
+    output:
+        tex="results/report/vision_table.tex",
+    log:
+        "results/logs/vision_table.log",
+    benchmark:
+        "results/benchmarks/vision_table.jsonl"
+    params:
+        script="vision_table",
+        code=script_code("vision_table"),
+
+
+use rule ledger_table as vision_balance_table with:
+    """Typeset what balances a mixture of CNNs, and what its gate tells of classes."""
+    input:
+        "results/vision/arms.csv",
+        "results/vision/specialisation.csv",
+    output:
+        tex="results/report/vision_balance_table.tex",
+    log:
+        "results/logs/vision_balance_table.log",
+    benchmark:
+        "results/benchmarks/vision_balance_table.jsonl"
+    params:
+        script="vision_balance_table",
+        code=script_code("vision_balance_table"),
+
+
 use rule ledger_table as failures_table with:
     """Typeset the runs that failed: how, when, and the checkpoint that is left."""
     input:
@@ -256,6 +289,9 @@ rule report:
             "results/report/compute_table.tex",
             "results/report/kernels_table.tex",
             expand("results/kernels/{figure}.pdf", figure=KERNEL_FIGURES),
+            "results/report/vision_table.tex",
+            "results/report/vision_balance_table.tex",
+            expand("results/vision/vision_{figure}.pdf", figure=VISION_FIGURES),
             "results/report/precision_table.tex",
             "results/precision/precision_flips.pdf",
             "results/expert_parallel/scaling.pdf",
@@ -581,6 +617,8 @@ use rule report as slides with:
             "results/report/slide_heatmap.pdf",
             "results/report/slide_token_routing.pdf",
             "results/perft/perft_frontier.pdf",
+            "results/vision/vision_frontier.pdf",
+            "results/vision/vision_classes.pdf",
             "results/capacity/capacity_drop_rate.pdf",
             "results/capacity/capacity_tokens_per_s.pdf",
             expand(

@@ -16,7 +16,7 @@ from moe_core.numbers.precision import precision_numbers
 from moe_core.numbers.rates import rate_numbers
 from moe_core.numbers.study import environment_numbers, study_numbers
 from moe_core.numbers.unified import failed_numbers, unified_numbers
-from moe_core.numbers.vision import vision_numbers
+from moe_core.numbers.vision import image_numbers, vision_numbers
 from moe_core.provenance import file_sha256, write_atomic
 from workflow_scripts.command import parser, path_argument, run
 
@@ -38,6 +38,7 @@ SOURCES = (
     "analysis",
     "precision_flips",
     "precision_speed",
+    "image_meta",
     *VISION,
     *FACTS,
 )
@@ -51,7 +52,7 @@ def main() -> None:
     paths: dict[str, Path] = {name: getattr(given, name) for name in SOURCES}
     read = {
         n: json.loads(paths[n].read_text())
-        for n in ("meta", "run", "throughput", "ngram", "costs_of_adapters")
+        for n in ("meta", "run", "throughput", "ngram", "costs_of_adapters", "image_meta")
     }
     summary, spec = pd.read_csv(given.summary), json.loads(given.spec)
     numbers = [
@@ -68,6 +69,7 @@ def main() -> None:
         *adapter_cost_numbers(read["costs_of_adapters"]),
         *analysis_numbers(pd.read_csv(given.analysis)),
         *precision_numbers(pd.read_csv(given.precision_flips), pd.read_csv(given.precision_speed)),
+        *image_numbers(spec, read["image_meta"]),
         *vision_numbers(spec["vision"], *(pd.read_csv(paths[name]) for name in VISION)),
         *fact_numbers({name: pd.read_csv(paths[name]) for name in FACTS}),
     ]

@@ -8,17 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from moe_core.figures.style import FAILED, marked, note_failed
-from moe_core.vision.experiment import BALANCES
+from moe_core.vision.experiment import BALANCES, balance_name
 from workflow_scripts.command import parser, path_argument
-
-BALANCE_NAMES = {
-    "none": "no balance",
-    "switch": "Switch loss",
-    "cv": "CV loss",
-    "bias": "bias",
-    "marginal_entropy": "entropy of mean gate",
-    "token_entropy": "entropy of each gate",
-}
 
 
 def options(description: str | None) -> Namespace:
@@ -30,20 +21,15 @@ def options(description: str | None) -> Namespace:
     return arguments.parse_args()
 
 
-def balance_name(arm: pd.Series) -> str:
-    """``Switch loss 0.01``; empty where the strategy itself evens out load."""
-    if arm.balance == "none":
-        return BALANCE_NAMES["none"]
-    known = BALANCE_NAMES.get(arm.balance)
-    return f"{known} {arm.balance_weight:g}" if known else ""
-
-
 def arms(runs: pd.DataFrame) -> pd.DataFrame:
     """A row an arm of runs of a summary: identity, name, n (finished), n_failed, failure."""
     found = []
     for cell, own in runs.groupby("cell", sort=False):
         first, failed = own.iloc[0], own[own.status.eq("failed")]
-        told = [f"{first.label}, K={first.top_k:.0f}", balance_name(first)]
+        told = [
+            f"{first.label}, K={first.top_k:.0f}",
+            balance_name(first.balance, first.balance_weight),
+        ]
         name = marked("\n".join(filter(None, told)), len(failed))
         found.append(
             {

@@ -115,8 +115,8 @@ def main() -> None:
     else:
         draw(by_flops, drawn, "megaflops")
         draw(by_time, drawn, "us")
-        images, timed = drawn.images.iloc[0], cost.iloc[0]
-        by_flops.set(xlabel="million FLOPs an image", ylabel=f"test accuracy ({images})")
+        timed = cost.iloc[0]
+        by_flops.set(xlabel="million FLOPs an image", ylabel=f"test accuracy ({timed.images})")
         where = (
             f"microseconds an image\n(batches of {drawn.batch_size.iloc[0]}, {timed.device_name})"
         )

@@ -9,7 +9,7 @@ from moe_core.numbers.number import Number, finite, words
 from moe_core.routing import registry
 from moe_core.stats.intervals import mean_interval
 from moe_core.vision.checks import SOFT_MOE
-from moe_core.vision.experiment import BALANCES
+from moe_core.vision.experiment import BALANCE_NAMES, BALANCES
 
 MEASURES = {
     "accuracy": "share",
@@ -20,6 +20,11 @@ MEASURES = {
 }
 SPECIALISATION = ("class_nmi", "class_nmi_gain", "superclass_nmi_gain")
 ENDS = ("", "_low", "_high")
+IMAGES = {"digits": "handwritten digits", "cifar100": "CIFAR-100"}
+OTHER_IMAGES = (
+    "The experiment was planned for CIFAR-100; what holds of these images need not hold of those."
+)
+TWINS = ("dense", "dense_of_size")
 
 
 def key_of(arm: Any) -> str:
@@ -34,6 +39,42 @@ def key_of(arm: Any) -> str:
     )
     other = arm.balance in BALANCES and declared is not None and arm.balance != declared
     return f"{name}-{arm.balance}" if other else name
+
+
+def title(arm: Any) -> str:
+    """``top-1 (1 of 8 experts)``, in a sentence."""
+    if arm.strategy == "dense":
+        return f"a dense CNN of {arm.channels} channels"
+    if pd.isna(arm.num_experts):
+        return str(arm.label)
+    chosen = "" if arm.strategy == "soft_moe" else f"{arm.top_k:.0f} of "
+    other = arm.strategy == "top1" and arm.balance != "switch"
+    balance = f", {BALANCE_NAMES[arm.balance]}" if other else ""
+    return f"{arm.label} ({chosen}{arm.num_experts:.0f} experts{balance})"
+
+
+def image_numbers(spec: dict[str, Any], meta: dict[str, Any]) -> Iterator[Number]:
+    """Which images, how they are split and how models of them are trained.
+
+    spec: of the report; meta: ``meta.json`` of the images.
+    """
+    yield Number("vision/images", IMAGES.get(meta["name"], meta["name"]), "text", "image_meta")
+    published = meta["name"] == "cifar100" and meta["origin"]["published"]
+    note = "" if published else OTHER_IMAGES
+    yield Number("vision/other_images", note, "text", "image_meta")
+    for name in ("channels", "size"):
+        yield Number(f"vision/{name}", spec["image_shape"][name], "count", "config")
+    yield Number("vision/classes", len(meta["classes"]), "count", "image_meta")
+    for split in ("train", "valid", "test"):
+        images = meta["splits"][split]["images"]
+        yield Number(f"vision/{split}_images", images, "count", "image_meta")
+    twins = sum(meta["test_twins"].values())
+    yield Number("vision/test_twins", twins, "count", "image_meta")
+    training = spec["image_training"]
+    for name in ("batch_size", "shift"):
+        yield Number(f"vision/{name}", training[name], "count", "config")
+    mirrored = "half of them are mirrored" if training["flip"] else "none is mirrored"
+    yield Number("vision/mirrored", mirrored, "text", "config")
 
 
 def planned(experiment: dict[str, Any]) -> list[str]:
@@ -57,13 +98,10 @@ def vision_numbers(
 
     An arm that was not trained at this scale, or whose runs all failed, has no values.
     """
-    yield Number("vision/images", arms.images.iloc[0], "text", "vision_arms")
     yield Number("vision/arms", len(arms), "count", "vision_arms")
     yield Number("vision/runs", len(summary), "count", "vision_summary")
     yield Number("vision/seeds", int(arms.n.max()), "count", "vision_arms")
     yield Number("vision/steps", int(arms.steps.iloc[0]), "count", "vision_arms")
-    tested = finite(summary.test_images.max())
-    yield Number("vision/test_images", tested, "count", "vision_summary")
     lost = int(arms.n_failed.sum())
     failed = f"{lost} runs of image models failed; means are of the others." if lost else ""
     yield Number("vision/failed", failed, "text", "vision_arms")
@@ -119,18 +157,23 @@ def cost_numbers(key: str, arm: pd.Series, cost: pd.DataFrame) -> Iterator[Numbe
 
 
 def compared(arms: pd.DataFrame) -> Iterator[Number]:
-    """The most accurate mixture and dense CNN, and which arms are surely ahead of their twins."""
+    """The most accurate of each kind, and which mixtures are surely ahead of their twins."""
     routed = arms[arms.num_experts.notna()]
-    for role, rows in (("best", routed), ("dense_best", arms[arms.strategy.eq("dense")])):
+    kinds = {"best": routed}
+    kinds |= {f"{kind}_best": arms[arms.strategy.eq(kind)] for kind in ("dense", "resnet18")}
+    for role, rows in kinds.items():
         finished = rows[rows.accuracy.notna()]
         row = finished.iloc[int(finished.accuracy.argmax())] if len(finished) else None
-        label = "none" if row is None else key_of(row)
+        label = "none" if row is None else title(row)
         yield Number(f"vision/{role}/label", label, "text", "vision_arms")
         mean, low, high = (None if row is None else finite(row[f"accuracy{end}"]) for end in ENDS)
         n, ids = (0, None) if row is None else (int(row.n), row.runs)
         yield Number(f"vision/{role}/accuracy", mean, "share", "vision_arms", low, high, n, ids)
-    sure = routed[routed.accuracy_minus_dense_p_holm < 0.05]
-    for side, sign in (("better", 1), ("worse", -1)):
-        ahead = sure[sign * sure.accuracy_minus_dense > 0]
-        names = words(key_of(arm) for _, arm in ahead.iterrows())
-        yield Number(f"vision/{side}_than_dense", names, "text", "vision_arms")
+    for twin in TWINS:
+        less = f"accuracy_minus_{twin}"
+        sure = routed[routed[f"{less}_p_holm"] < 0.05]
+        for side, sign in (("better", 1), ("worse", -1)):
+            names = words(map(title, sure[sign * sure[less] > 0].itertuples()))
+            yield Number(f"vision/{side}_than_{twin}", names, "text", "vision_arms")
+        median = finite(routed[f"{less}_detectable"].median())
+        yield Number(f"vision/detectable_{twin}", median, "share", "vision_arms")

@@ -9,6 +9,22 @@ from moe_core.training.config import ImageTrainingConfig
 
 Balance = Literal["none", "switch", "cv", "bias", "marginal_entropy", "token_entropy"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
+BALANCE_NAMES = {
+    "none": "no balance",
+    "switch": "Switch loss",
+    "cv": "CV loss",
+    "bias": "bias",
+    "marginal_entropy": "entropy of mean gate",
+    "token_entropy": "entropy of each gate",
+}
+
+
+def balance_name(balance: str, weight: float) -> str:
+    """``Switch loss 0.01``; empty where the strategy itself evens out load."""
+    if balance == "none":
+        return BALANCE_NAMES["none"]
+    known = BALANCE_NAMES.get(balance)
+    return f"{known} {weight:g}" if known else ""
 
 
 class Mixture(Strict):
