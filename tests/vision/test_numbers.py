@@ -20,7 +20,8 @@ def test_each_arm_has_its_numbers_and_one_that_was_not_trained_none():
     arm |= {"runs": "a-s0 a-s1 a-s2 a-s3", "runs_dense": "d-s0 d-s1", "accuracy_minus_dense_n": 2}
     for key in ("accuracy", "accuracy_minus_dense", "accuracy_minus_dense_of_size"):
         arm |= {key: 0.4, f"{key}_low": 0.3, f"{key}_high": 0.5}
-    arm |= {"accuracy_minus_dense_p_holm": 0.01}
+    arm |= {"accuracy_minus_dense_p_holm": 0.01, "accuracy_minus_dense_of_size_p_holm": 0.5}
+    arm |= {"accuracy_minus_dense_detectable": 0.1, "accuracy_minus_dense_of_size_detectable": 0.1}
     dense = {"cell": "d", "strategy": "dense", "channels": "9x14", "label": "dense", "n": 3}
     dense |= {"images": "digits", "runs": "d-s0 d-s1", "accuracy": 0.3, "n_failed": 0}
     routers = pd.DataFrame(
