@@ -53,6 +53,6 @@ def test_each_arm_has_its_numbers_and_one_that_was_not_trained_none():
     assert round(found["us_per_image/top1-e8k1"].value, 6) == 100
     assert found["accuracy/soft_moe-e8k1"].value is None  # not of this scale
     assert found["accuracy/top1-e8k1-none"].n == 0
-    assert found["best/label"].value == "top1-e8k1"
-    assert found["better_than_dense"].value == "top1-e8k1"
+    assert found["best/label"].value == "top-1 (1 of 8 experts)"
+    assert found["better_than_dense"].value == "top-1 (1 of 8 experts)"
     assert found["failed"].value.startswith("1 runs of image models failed")
