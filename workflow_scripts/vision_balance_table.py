@@ -48,8 +48,8 @@ def main() -> None:
     information of first expert and class less its mean where experts are dealt out at random, in
     nats and in points of the most that could be told, by the trained gate and by the same one
     before training.{hole}"""
-    head = r"""Gate & Balance & dead & CV & \multicolumn{2}{l}{entropy: each, mean}
-    & \multicolumn{2}{l}{told: nats, points} & \multicolumn{2}{l}{untrained} & accuracy, \%"""
+    head = r"""Gate & Balance & dead & CV & entropy: each & mean & told: nats & points
+    & untrained: nats & points & accuracy, \%"""
     write_atomic(given.out, table(caption, "tab:gates", "llrrrrrrrrr", head, lines))
 
 

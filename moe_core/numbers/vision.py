@@ -21,9 +21,7 @@ MEASURES = {
 SPECIALISATION = ("class_nmi", "class_nmi_gain", "superclass_nmi_gain")
 ENDS = ("", "_low", "_high")
 IMAGES = {"digits": "handwritten digits", "cifar100": "CIFAR-100"}
-OTHER_IMAGES = (
-    "The experiment was planned for CIFAR-100; what holds of these images need not hold of those."
-)
+OTHER_IMAGES = "What holds of these need not hold of CIFAR-100."
 TWINS = ("dense", "dense_of_size")
 
 
@@ -42,9 +40,9 @@ def key_of(arm: Any) -> str:
 
 
 def title(arm: Any) -> str:
-    """``top-1 (1 of 8 experts)``, in a sentence."""
+    """``top-1 (1 of 8 experts)``, in a sentence; of a dense CNN, its channels."""
     if arm.strategy == "dense":
-        return f"a dense CNN of {arm.channels} channels"
+        return f"{arm.channels.replace('x', '/')} channels"
     if pd.isna(arm.num_experts):
         return str(arm.label)
     chosen = "" if arm.strategy == "soft_moe" else f"{arm.top_k:.0f} of "
@@ -59,7 +57,7 @@ def image_numbers(spec: dict[str, Any], meta: dict[str, Any]) -> Iterator[Number
     spec: of the report; meta: ``meta.json`` of the images.
     """
     yield Number("vision/images", IMAGES.get(meta["name"], meta["name"]), "text", "image_meta")
-    published = meta["name"] == "cifar100" and meta["origin"]["published"]
+    published = meta["name"] == "cifar100" and meta["origin"].get("published")
     note = "" if published else OTHER_IMAGES
     yield Number("vision/other_images", note, "text", "image_meta")
     for name in ("channels", "size"):
@@ -103,7 +101,7 @@ def vision_numbers(
     yield Number("vision/seeds", int(arms.n.max()), "count", "vision_arms")
     yield Number("vision/steps", int(arms.steps.iloc[0]), "count", "vision_arms")
     lost = int(arms.n_failed.sum())
-    failed = f"{lost} runs of image models failed; means are of the others." if lost else ""
+    failed = f"Runs that failed: {lost}; means are of the others." if lost else ""
     yield Number("vision/failed", failed, "text", "vision_arms")
     by_key = {key_of(arm): arm for _, arm in arms.iterrows()}
     nothing = pd.Series({"cell": "none", "label": "none", "n": 0, "runs": ""}, dtype=object)

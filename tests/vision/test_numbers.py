@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from moe_core.numbers.vision import vision_numbers
+from moe_core.numbers.vision import image_numbers, vision_numbers
 
 EXPERIMENT = {
     "mixtures": [
@@ -21,7 +21,7 @@ def test_each_arm_has_its_numbers_and_one_that_was_not_trained_none():
     for key in ("accuracy", "accuracy_minus_dense", "accuracy_minus_dense_of_size"):
         arm |= {key: 0.4, f"{key}_low": 0.3, f"{key}_high": 0.5}
     arm |= {"accuracy_minus_dense_p_holm": 0.01, "accuracy_minus_dense_of_size_p_holm": 0.5}
-    arm |= {"accuracy_minus_dense_detectable": 0.1, "accuracy_minus_dense_of_size_detectable": 0.1}
+    arm |= {f"accuracy_minus_{twin}_detectable": 0.1 for twin in ("dense", "dense_of_size")}
     dense = {"cell": "d", "strategy": "dense", "channels": "9x14", "label": "dense", "n": 3}
     dense |= {"images": "digits", "runs": "d-s0 d-s1", "accuracy": 0.3, "n_failed": 0}
     routers = pd.DataFrame(
@@ -55,4 +55,21 @@ def test_each_arm_has_its_numbers_and_one_that_was_not_trained_none():
     assert found["accuracy/top1-e8k1-none"].n == 0
     assert found["best/label"].value == "top-1 (1 of 8 experts)"
     assert found["better_than_dense"].value == "top-1 (1 of 8 experts)"
-    assert found["failed"].value.startswith("1 runs of image models failed")
+    assert found["worse_than_dense_of_size"].value == "none"
+    assert found["dense_best/label"].value == "9/14 channels"
+    assert found["resnet18_best/accuracy"].value is None
+    assert found["failed"].value.startswith("Runs that failed: 1;")
+
+
+def test_other_images_than_those_of_the_plan_are_told():
+    meta = {"name": "cifar100", "classes": ["a", "b"], "test_twins": {"train": 2, "valid": 1}}
+    meta |= {"splits": {split: {"images": 7} for split in ("train", "valid", "test")}}
+    spec = {
+        "image_shape": {"channels": 3, "size": 32},
+        "image_training": {"batch_size": 8, "shift": 4, "flip": True},
+    }
+    for name, published in (("cifar100", True), ("cifar100", False), ("digits", None)):
+        given = meta | {"name": name, "origin": {"published": published}}
+        found = {n.key: n.value for n in image_numbers(spec, given)}
+        assert bool(found["vision/other_images"]) == (published is not True)
+        assert found["vision/test_twins"] == 3

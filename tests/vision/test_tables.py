@@ -18,6 +18,7 @@ from moe_core.vision.experiment import BALANCES
 from moe_core.vision.model import build_image_model
 from moe_core.vision.routed import nearest_images, route_images
 from tests.vision.conftest import SHAPE, cnn
+from workflow_scripts import vision_balance_table, vision_table
 from workflow_scripts.aggregate import Stories
 from workflow_scripts.vision_arms import IDENTITY, OVER_SEEDS, arm_row
 from workflow_scripts.vision_classes import ordered, table_of
@@ -200,3 +201,41 @@ def test_nearest_images_are_near_the_mean_of_the_experts_own() -> None:
     assert found.tolist() == [4, 2, 0]  # of any expert, or none
     assert distance == pytest.approx([0, 0.5, 1])
     assert len(nearest_images(x_ND, first_N, expert=2, k=3)[0]) == 0
+
+
+def test_typeset_arms_and_gates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinds parted by rules, points with intervals, an asterisk by the corrected p, holes."""
+    plain = dict.fromkeys([*IDENTITY, *OVER_SEEDS]) | {"n": 2, "n_failed": 0}
+    plain |= {"params_total": 1234, "flops_active": 2e6, "accuracy": 0.5}
+    ends = {f"accuracy{end}": 0.4 for end in ("_low", "_high")}
+    routed = {"label": "top-1", "strategy": "top1", "num_experts": 8, "top_k": 1, "cell": "a"}
+    routed |= {"balance": "cv", "balance_weight": 0.1, "channels": "8x16", "dead_experts": 3}
+    for twin, p in (("dense", 0.01), ("dense_of_size", 0.2)):
+        key = f"accuracy_minus_{twin}"
+        routed |= {key: -0.123, f"{key}_low": -0.2, f"{key}_high": 0.01, f"{key}_p_holm": p}
+    dense = {"label": "dense", "strategy": "dense", "channels": "9x14", "cell": "d"}
+    failed = {"label": "ResNet-18", "strategy": "resnet18", "channels": "8", "accuracy": None}
+    failed |= {"n": 0, "n_failed": 2}
+    rows = [plain | ends | row for row in (routed, dense, failed)]
+    pd.DataFrame(rows).to_csv(tmp_path / "arms.csv", index=False)
+    gates = {"cell": "a", "class_nats_gain": 0.7, "class_nmi_gain": 0.33}
+    own = [gates | {"router": "trained"}, gates | {"router": "untrained", "class_nmi_gain": 0.2}]
+    pd.DataFrame(own).to_csv(tmp_path / "gates.csv", index=False)
+    for script, tables in (
+        (vision_table, ["arms.csv"]),
+        (vision_balance_table, ["arms.csv", "gates.csv"]),
+    ):
+        paths = [str(tmp_path / name) for name in tables]
+        out = str(tmp_path / "table.tex")
+        monkeypatch.setattr("sys.argv", ["x", "--table", *paths, "--out", out])
+        script.main()
+        text = Path(out).read_text().replace(r"\ensuremath{-}", "-")
+        if script is vision_table:
+            assert text.count(r"\midrule") == 3  # of the head, and between three kinds
+            assert r"CV loss 0.1 & 8\,/\,16 & 1{,}234 & 2.00 & 50.0 [40.0, 40.0]" in text
+            assert r"-12.3 [-20.0, 1.0]\,$^{*}$ & -12.3 [-20.0, 1.0] &" in text
+            assert r"ResNet-18\,$^{\ddagger}$" in text
+        else:
+            assert "top-1, 1 of 8 & CV loss 0.1 & 3.00 &" in text
+            assert "0.70 & 33.0 & 0.70 & 20.0 & 50.0" in text
+            assert "dense" not in text.partition("toprule")[2]
