@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moe_core.configuration import Scale, StudyConfig
-from moe_core.images.config import ImagesConfig
+from moe_core.images.config import ImagesConfig, image_set_name
 from moe_core.model.config import MoEConfig
 from moe_core.routing import registry
 from moe_core.runs import ImageSpec
@@ -146,12 +146,14 @@ class ImageArms:
     def _of_seeds(
         self, seeds: list[int], model: CnnConfig | ResNetConfig, training: ImageTrainingConfig
     ) -> Iterator[ImageSpec]:
-        routes = isinstance(model, CnnConfig) and model.moe and model.patch is None
-        if not routes:  # of what has no gate, its losses are no part
+        moe = model.moe if isinstance(model, CnnConfig) and model.patch is None else None
+        if moe is None:  # of what has no gate, its losses are no part
             training = unbalanced(training)
+        elif registry.declaration(moe.strategy)["balanced_by"] != "switch":
+            training = training.model_copy(update={"switch_coef": 0.0})
         for seed in seeds:
             yield ImageSpec(
-                images=self.config.images.source,
+                images=image_set_name(self.config.images),
                 shape=self.shape,
                 seed=seed,
                 device=self.config.device,

@@ -6,7 +6,7 @@ from moe_core.errors import StudyError
 from moe_core.image_arms import ImageArms, image_shape, twins
 from moe_core.routing import registry
 from moe_core.vision.checks import SOFT_MOE, check_model, image_strategies
-from moe_core.vision.experiment import Mixture
+from moe_core.vision.experiment import Mixture, ScaleVision, VisionConfig
 
 KEY = "experiments.vision"
 OTHERS = ("dense", "resnet18")
@@ -35,6 +35,7 @@ def check_vision(config: StudyConfig) -> None:
     trained = [mixture.strategy for mixture in vision.mixtures]
     for strategy in scale.vision.learning_rates:
         one_of(f"scales.{config.scale}.vision.learning_rates", strategy, [*trained, *OTHERS])
+    _check_balances(vision, scale.vision)
     arms, shape = ImageArms(config, scale), image_shape(config.images)
     for mixture in vision.mixtures:
         model = arms.mixture(mixture)
@@ -44,6 +45,20 @@ def check_vision(config: StudyConfig) -> None:
         except StudyError as error:
             key = f"scales.{config.scale}.vision.{error.key}"
             raise StudyError(key, error.problem, error.remedy) from None
+
+
+def _check_balances(vision: VisionConfig, scale: ScaleVision) -> None:
+    """That every arm is one of its own, and has the dense CNNs of its mixture beside it."""
+    ways = [arm.by for arm in vision.balances]
+    for by in ways:
+        if ways.count(by) > 1:
+            raise StudyError(f"{KEY}.balances", f"{by!r} stands there twice", "one weight of each")
+    if vision.balanced not in vision.mixtures[: scale.most]:
+        raise StudyError(
+            f"{KEY}.balanced",
+            "is none of the mixtures that are trained, so no dense CNN is its twin",
+            f"take one of {KEY}.mixtures, of the first {scale.most or len(vision.mixtures)}",
+        )
 
 
 def _check_mixture(key: str, mixture: Mixture) -> None:

@@ -18,7 +18,7 @@ from moe_core.corpus.sources import matching_files
 from moe_core.corpus.splits import SPLITS
 from moe_core.errors import StudyError
 from moe_core.export.exportable import check_exportable
-from moe_core.images.config import image_files
+from moe_core.images.config import image_files, image_set_name
 from moe_core.provenance import canonical_json, code_digest
 from moe_core.routing import registry
 from moe_core.routing.router_net import ROUTER_PRECISIONS
@@ -77,7 +77,7 @@ except StudyError as error:
 
 CORPUS = f"results/data/{study.corpus}"
 TOKENS = f"results/tokens/{study.tokens}"
-IMAGES = f"results/images/{study.config.images.source}"
+IMAGES = f"results/images/{image_set_name(study.config.images)}"
 IMAGE_FILES = [f"{IMAGES}/{split}.safetensors" for split in SPLITS] + [
     f"{IMAGES}/meta.json"
 ]

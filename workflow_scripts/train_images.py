@@ -43,7 +43,7 @@ def prepare(spec: ImageSpec, given: Namespace) -> Job:
         images.sha256,
         shape.classes,
         build,
-        largest_cut(spec.all_routing(), spec.training.batch_size),
+        largest_cut(spec.model, spec.training.batch_size),
         train,
     )
 

@@ -43,11 +43,11 @@ def main() -> None:
     routed = arms[arms.balance.notna()]
     lines = [line(arm, routers) for _, arm in routed.iterrows()]
     hole = r" $\ddagger$ Seeds of this arm failed." if routed.n_failed.any() else ""
-    caption = rf"""Gates of image models, means over seeds. Dead: experts that no image goes to.
-    Entropy in nats, of each image's gate and of the mean gate of a batch. Told: mutual information
-    of first expert and class less its mean where experts are dealt out at random, in nats and in
-    points of the most that could be told, by the trained gate and by the same one before
-    training.{hole}"""
+    caption = rf"""Gates of image models, means over seeds. Dead: experts that no image goes
+    to. Entropy in nats, of each image's gate and of the mean gate of a batch. Told: mutual
+    information of first expert and class less its mean where experts are dealt out at random, in
+    nats and in points of the most that could be told, by the trained gate and by the same one
+    before training.{hole}"""
     head = r"""Gate & Balance & dead & CV & entropy: each & mean & told: nats & points
     & untrained: nats & points & accuracy, \%"""
     write_atomic(given.out, table(caption, "tab:gates", "llrrrrrrrrr", head, lines))

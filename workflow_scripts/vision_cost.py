@@ -88,6 +88,11 @@ def largest_top1(arms: list[Arm]) -> Arm | None:
     return max(top1, key=size, default=None)
 
 
+# of a table without a row, as where every run failed
+COLUMNS = ["run", "cell", "model", "conditional", "images", "batch_size", "num_experts"]
+COLUMNS += ["assignments_per_image", "flops_per_image", "images_per_s", "ms", "samples_ms"]
+
+
 def measured(arms: list[Arm], images: ImageSet, size: int, spec: dict) -> list[dict]:
     """A row an arm at one batch size, samples among them."""
     image_BCHW = batch_of(images, size, spec["device"])
@@ -128,11 +133,11 @@ def managed(arms: list[Arm], rival: Arm) -> Arm:
     return next(arm for arm in arms if arm.run == rival.run and arm.conditional)
 
 
-def facts(table: pd.DataFrame) -> pd.DataFrame:
+def facts(table: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
     """What running only chosen experts gains, at the largest batch and for one image alone."""
     found = []
     for size, speedup, share in (
-        (table.batch_size.max(), LARGEST, LARGEST_FLOPS),
+        (max(sizes), LARGEST, LARGEST_FLOPS),
         (1, ONE, ONE_FLOPS),
     ):
         told = f"of {size} images" if size > 1 else "of one image"
@@ -141,7 +146,7 @@ def facts(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[table.batch_size.eq(size)]
         rival = rows[rows.conditional.eq(False)]
         if rival.empty:
-            why = NO_MIXTURE if len(rows) else "no batch of this size is timed"
+            why = NO_MIXTURE if size in sizes else "no batch of this size is timed"
             found.append(missing(speedup, about, "ratio", why))
             found.append(missing(share, about_share, "share", why))
             continue
@@ -178,8 +183,9 @@ def main() -> None:
     images = open_images(given.images)
     arms = timed_arms(first_finished(given.runs), images, spec["device"])
     sizes = spec["batch_sizes"]
-    table = pd.DataFrame([row for size in sizes for row in measured(arms, images, size, spec)])
-    write_atomic(given.facts, facts(table).to_csv(index=False))
+    rows = [row for size in sizes for row in measured(arms, images, size, spec)] if arms else []
+    table = pd.DataFrame(rows, columns=[*rows[0]] if rows else COLUMNS)
+    write_atomic(given.facts, facts(table, sizes).to_csv(index=False))
     write_atomic(given.out, table.to_csv(index=False))
     print(f"{len(arms)} arms at {len(sizes)} batch sizes")
 

@@ -162,7 +162,8 @@ class Evidence:
         audited = self.audits.not_audited.isna()  # of a failed run there is the reason alone
         audits = self.audits[audited & self.audits.cell.eq(cell)]
         if audits.empty:
-            audits = self.audits[audited & self.audits.strategy.eq(strategy)]
+            alike = self.audits.cell.str.startswith("image-") == cell.startswith("image-")
+            audits = self.audits[audited & alike & self.audits.strategy.eq(strategy)]
         if audits.empty:
             why = self.audits[self.audits.strategy == strategy].not_audited.map(brief).unique()
             raise UntestableError(": ".join([f"{strategy} was not audited", *why]))

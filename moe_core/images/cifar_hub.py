@@ -96,7 +96,7 @@ def _columns(
     if not images:
         raise StudyError(f"{KEY}.name", f"split {split} of {name!r} has no images")
     return Columns(
-        torch.from_numpy(np.stack(images)),
+        torch.from_numpy(np.ascontiguousarray(np.stack(images))),
         {field: torch.tensor(found) for field, found in labels.items()},
         names,
     )

@@ -1,5 +1,6 @@
 """Which images, as data. Free of torch: a workflow is planned with it."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,6 +49,13 @@ class ImagesConfig(Strict):
     digits: DigitsImages
     hub: HubImages
     folder: FolderImages
+
+
+def image_set_name(config: ImagesConfig) -> str:
+    """What tables and verdicts call the images, and where they are kept."""
+    if config.source == "hub":
+        return re.sub(r"[^A-Za-z0-9]+", "_", Path(config.hub.name).name).strip("_")
+    return {"digits": "digits", "folder": "cifar100"}[config.source]
 
 
 def images_spec(config: ImagesConfig) -> dict[str, Any]:

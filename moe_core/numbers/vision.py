@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 
 from moe_core.numbers.number import Number, finite, words
+from moe_core.routing import registry
 from moe_core.stats.intervals import mean_interval
-from moe_core.vision.experiment import BALANCE_NAMES
+from moe_core.vision.checks import SOFT_MOE
+from moe_core.vision.experiment import BALANCE_NAMES, BALANCES
 
 MEASURES = {
     "accuracy": "share",
@@ -30,7 +32,10 @@ def key_of(arm: Any) -> str:
     if pd.isna(arm.num_experts):
         return str(arm.strategy)
     name = f"{arm.strategy}-e{arm.num_experts:.0f}k{arm.top_k:.0f}"
-    other = arm.strategy == "top1" and arm.balance != "switch"
+    declared = {"bias": "bias", "switch": "switch"}.get(
+        "" if arm.strategy == SOFT_MOE else registry.declaration(arm.strategy)["balanced_by"]
+    )
+    other = arm.balance in BALANCES and declared is not None and arm.balance != declared
     return f"{name}-{arm.balance}" if other else name
 
 

@@ -144,7 +144,7 @@ class Trainer:
         self.strategy = registry.load(moe.strategy) if moe else None
         self.vocab_size = model.vocab_size
         shards = micro_batches * ranks.size
-        if shards > self.largest_cut(model.all_routing(), config.batch_size):
+        if shards > self.most_parts():
             raise StudyError("training", f"a batch of this run cannot be cut into {shards} parts")
         self.shards = shard_rows(config.batch_size, shards)
         self.layers: list[RoutedLayer] = []
@@ -155,7 +155,9 @@ class Trainer:
         for layer in model.moe_layers():
             layer.backend = config.dispatch
 
-    largest_cut = staticmethod(largest_cut)
+    def most_parts(self) -> int:
+        """Into how many shards a batch can be cut."""
+        return largest_cut(self.model.all_routing(), self.config.batch_size)
 
     def step(self, step: int) -> Tensor:
         """One optimiser step on the batch of this step.

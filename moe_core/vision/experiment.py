@@ -33,7 +33,7 @@ class Mixture(Strict):
     strategy: str = Field(description="As routers of language models have it, or soft_moe.")
     num_experts: Annotated[int, Field(ge=2)] = Field(description="E.")
     top_k: PositiveInt = Field(
-        description="K; E for a dense mixture, whose gate is soft. Soft MoE has 1: as much work."
+        description="K; E for a dense mixture, whose gate is soft. Soft MoE chooses nothing: 1."
     )
 
 
@@ -78,7 +78,7 @@ class ScaleVision(Strict):
         description="Of its mixtures, and of its balances, the first so many; null for all."
     )
     channels: list[PositiveInt] = Field(
-        min_length=1,
+        min_length=2,
         description="Of each stage of an expert; each halves the side of the image.",
     )
     gate_channels: list[PositiveInt] = Field(

@@ -39,6 +39,7 @@ class ResNet18(nn.Module):
             self.blocks.extend([Block(narrow, wide, stride), Block(wide, wide, 1)])
             narrow = wide
         self.head = nn.Linear(narrow, classes)
+        nn.init.zeros_(self.head.bias)  # torch's own is drawn from no stream of ours
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         x_BCHW = self.blocks(F.relu(self.stem(image_BCHW)))

@@ -4,7 +4,6 @@ An image is a token, its label the token to predict, and a batch one sequence: t
 routing looks at where it looks at more than one image.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +16,6 @@ from moe_core.errors import StudyError
 from moe_core.images.batches import augment, batch_indices
 from moe_core.images.image_set import ImageSet, ImageSplit
 from moe_core.measure.metrics import bits_per_byte
-from moe_core.model.config import MoEConfig
-from moe_core.model.language_model import LanguageModel
 from moe_core.model.moe_layer import Mode
 from moe_core.random_streams import stream
 from moe_core.routing import registry
@@ -29,17 +26,23 @@ from moe_core.training.config import ImageTrainingConfig
 from moe_core.training.evaluation import Quality, Reading, Tally, routing_steps
 from moe_core.training.loop import Measured, Trainer, measure_modes
 from moe_core.training.ranks import ALONE, Ranks
+from moe_core.vision.config import ImageModelConfig, ResNetConfig
+from moe_core.vision.model import ImageModel
 
 NO_EXPERT = -1  # of an image that no expert took, and of all images of a dense model
 
 
-def largest_cut(routing: Iterable[MoEConfig], batch_size: int) -> int:
-    """Into how many parts a batch can be cut: one where a choice looks at more than one image."""
-    alone = all(
-        registry.declaration(moe.strategy)["group"] == "token" and moe.drop_policy == "none"
-        for moe in routing
-    )
-    return batch_size if alone else 1
+def largest_cut(model: ImageModelConfig, batch_size: int) -> int:
+    """Into how many parts a batch can be cut: one where more than one image decides anything.
+
+    As in a choice that looks at the batch, and in ResNet's norms.
+    """
+    if isinstance(model, ResNetConfig):
+        return 1
+    if model.moe is None or model.patch is not None:
+        return batch_size
+    group = registry.declaration(model.moe.strategy)["group"]
+    return batch_size if group == "token" and model.moe.drop_policy == "none" else 1
 
 
 class ImageTrainer(Trainer):
@@ -48,11 +51,9 @@ class ImageTrainer(Trainer):
     Raises StudyError for a training split smaller than a batch.
     """
 
-    largest_cut = staticmethod(largest_cut)
-
     def __init__(
         self,
-        model: LanguageModel,
+        model: ImageModel,
         images: ImageSet,
         config: ImageTrainingConfig,
         seed: int,
@@ -70,6 +71,11 @@ class ImageTrainer(Trainer):
                 f"{available} images to train on, and {config.batch_size} a batch",
                 "lower the batch_size of the scale's vision",
             )
+
+    def most_parts(self) -> int:
+        """As `largest_cut` has it."""
+        assert isinstance(self.model, ImageModel)
+        return largest_cut(self.model.config, self.config.batch_size)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Normalised images (B, C, H, W), and their labels as targets (B, 1)."""

@@ -81,6 +81,7 @@ def test_hub(hub: Hub) -> None:
     expected = np.stack([np.asarray(image) for image in images(4)]).transpose(0, 3, 1, 2)
     assert np.array_equal(found.train.image_NCHW.numpy(), expected)
     assert found.train.label_N.tolist() == [0, 1, 2, 0]
+    assert found.train.image_NCHW.is_contiguous()  # or it cannot be stored
     assert (found.classes, found.superclasses) == (["cat", "cod", "dog"], ["fish", "mammals"])
     assert found.superclass_of == [1, 0, 1]
     assert found.origin == {"source": "hub", "name": folder, "revision": "abc123"}

@@ -51,12 +51,12 @@ def test_facts_are_ratios_over_repeats_at_the_largest_batch_and_for_one_image():
             row(64, False, 16.0, [6.0, 12.0]),
         ]
     )
-    found = facts(table).set_index("fact")
+    found = facts(table, [64]).set_index("fact")
     assert found.value[LARGEST] == pytest.approx(6)
     assert found.low[LARGEST] == pytest.approx(6)  # the ratio is the same in both
     assert found.value[LARGEST_FLOPS] == pytest.approx(1 / 8)
     assert np.isnan(found.low[LARGEST_FLOPS])
     assert found.not_measured[ONE] == "no batch of this size is timed"
     assert "8 experts on digits, CPU threads: 1" in found.about[LARGEST]
-    none = facts(table.iloc[:1])
+    none = facts(table.iloc[:1], [64])
     assert none.not_measured.iloc[0] == "no top-1 mixture finished"

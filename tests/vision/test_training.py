@@ -15,7 +15,7 @@ from moe_core.routing.draws import Draws
 from moe_core.training.config import ImageTrainingConfig
 from moe_core.training.loop import train
 from moe_core.training.run import TrainedRun, complete
-from moe_core.vision.config import ImageShape
+from moe_core.vision.config import ImageShape, ResNetConfig
 from moe_core.vision.model import build_image_model
 from moe_core.vision.training import (
     Examined,
@@ -25,7 +25,6 @@ from moe_core.vision.training import (
     read_images,
 )
 from tests.configurations import changed
-from tests.conftest import moe_of
 from tests.vision.conftest import cnn
 
 SHAPE = ImageShape(channels=1, size=8, classes=10)
@@ -85,9 +84,10 @@ def test_parts_of_a_batch_train_as_the_whole_does(digits: ImageSet) -> None:
 
 
 def test_a_choice_that_looks_at_the_batch_is_not_cut(digits: ImageSet) -> None:
-    assert largest_cut([moe_of("expert_choice", drop_policy="none")], 32) == 1
-    assert largest_cut([moe_of("softk", drop_policy="position")], 32) == 1
-    assert largest_cut([moe_of("softk", drop_policy="none")], 32) == 32
+    assert largest_cut(cnn("expert_choice", drop_policy="none"), 32) == 1
+    assert largest_cut(cnn("softk", drop_policy="position"), 32) == 1
+    assert largest_cut(cnn("softk", drop_policy="none"), 32) == 32
+    assert largest_cut(ResNetConfig(kind="resnet18", width=2), 32) == 1
     with pytest.raises(StudyError, match="cannot be cut into 2 parts"):
         trainer_of(digits, "expert_choice", parts=2)
 
@@ -131,6 +131,15 @@ def test_a_loss_of_the_gate_is_trained_with(digits: ImageSet, by: str) -> None:
         trainer.step(0)
         gradients.append(trainer.router_grad_norm())
     assert gradients[0] != gradients[1]
+
+
+@pytest.mark.parametrize("kind", ["top1", "soft_moe", None, "resnet18"])
+def test_a_seed_gives_the_same_weights_each_time(kind: str | None) -> None:
+    config: Any = ResNetConfig(kind="resnet18", width=2)
+    if kind != "resnet18":
+        config = cnn(kind, (4, 6), patch=4 if kind == "soft_moe" else None)
+    first, second = (build_image_model(config, SHAPE, seed=3).state_dict() for _ in range(2))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
 def test_too_few_images_are_told(digits: ImageSet) -> None:
