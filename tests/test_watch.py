@@ -160,12 +160,14 @@ def test_off_a_terminal_it_prints_lines_until_no_run_is_left(study: Study, resul
         text=True,
     )
     assert watching.stdout is not None
-    assert watching.stdout.readline().startswith("2 of 89 runs finished, 2 running")
+    assert watching.stdout.readline().startswith("2 of 111 runs finished, 2 running")
     for run in study.all_runs:
         if run != [*study.all_runs][2]:
             finish(results / "runs" / run)
     *_, last = watching.communicate(timeout=30)[0].splitlines()
-    assert last.startswith("88 of 89 runs finished, 0 running, 0 waiting, 1 failed (1 divergence)")
+    assert last.startswith(
+        "110 of 111 runs finished, 0 running, 0 waiting, 1 failed (1 divergence)"
+    )
     assert last.endswith("0:00:00 of training left")
     assert watching.returncode == 0
 

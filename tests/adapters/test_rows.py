@@ -80,7 +80,8 @@ def test_rates_are_tuned_on_seeds_of_their_own(study: Study) -> None:
 
 
 def test_ids_name_equal_rows_and_tell_adapters_from_models(study: Study) -> None:
-    assert len(study.all_runs) == len(study.runs) + len(study.adapted)
+    parts = (study.runs, study.adapted, study.vision, study.vision_rates)
+    assert len(study.all_runs) == sum(map(len, parts))
     for name, spec in study.adapted.items():
         assert run_id(spec) == name
         assert read_row(json.loads(canonical(spec))) == spec

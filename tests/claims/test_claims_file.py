@@ -15,6 +15,7 @@ from moe_core.routing import registry
 from moe_core.routing.router_net import ROUTER_PRECISIONS
 from moe_core.runs import AdapterSpec, ImageSpec, RunSpec, cell_name, dense_width
 from moe_core.study import Study, load_study
+from moe_core.vision.checks import SOFT_MOE
 from workflow_scripts.vision_summary import architecture, balance_of, strategy_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +86,8 @@ def planned(request) -> Evidence:
         scale["adapters"] |= {"most": None, "tuned": True}
         scale["vision"]["most"] = None
     study = load_study(config)
-    audited = {"cell": "", "declared": True, "passed": True, "not_audited": None}
+    audited = {"declared": True, "passed": True, "not_audited": None}
+    names, kinds = [*registry.names(), SOFT_MOE], ("", "image-")  # of text, and of images
     return Evidence(
         {
             name: pd.DataFrame([columns(run, study.runs[run]) for run in runs])
@@ -105,7 +107,7 @@ def planned(request) -> Evidence:
             ),
         },
         {},
-        pd.DataFrame([{"strategy": name} | audited for name in registry.names()]),
+        pd.DataFrame([{"strategy": n, "cell": kind} | audited for n in names for kind in kinds]),
     )
 
 

@@ -166,7 +166,9 @@ def test_command(
     found = open_images(tmp_path / "folder")
     train, valid = (len(found.splits[split]) for split in ("train", "valid"))
     assert told == (
-        f"images: train {train}, valid {valid}, test 30\nof test, train has 0 too, and valid 0\n"
+        f"images: train {train}, valid {valid}, test 30\n"
+        "these files are not those of the published CIFAR-100\n"
+        "of test, train has 0 too, and valid 0\n"
     )
     assert train + valid == 120
     assert found.superclass_of == [i // 5 for i in range(10)]
