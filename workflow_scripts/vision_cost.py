@@ -90,7 +90,8 @@ def largest_top1(arms: list[Arm]) -> Arm | None:
 
 # of a table without a row, as where every run failed
 COLUMNS = ["run", "cell", "model", "conditional", "images", "batch_size", "num_experts"]
-COLUMNS += ["assignments_per_image", "flops_per_image", "images_per_s", "ms", "samples_ms"]
+COLUMNS += ["assignments_per_image", "flops_per_image", "images_per_s", "ms"]
+COLUMNS += ["ms_lower_quartile", "ms_upper_quartile", "samples_ms", "device_name"]
 
 
 def measured(arms: list[Arm], images: ImageSet, size: int, spec: dict) -> list[dict]:

@@ -102,13 +102,14 @@ def test_a_changed_parameter_is_named(preview, reconfigured):
     assert jobs_of(text, "train")[0] == 0
 
 
-def test_the_command_line_is_previewed_and_seeds_stand_beside_those_needed(preview):
+def test_the_command_line_is_previewed_and_seeds_stand_beside_those_needed(preview, cells):
     text = preview("--config", "corpus={valid_fraction: 0.11}")
     assert jobs_of(text, "corpus") == (1, "parameter spec changed (1)")
     count, why = jobs_of(text, "train")
     assert count > 10
     assert why == f"after tokens ({count})"
-    assert "cells     0 of" in text
+    images = {cell for run, cell in cells.items() if run.startswith("image-")}  # read no stories
+    assert f"cells     {len(images)} of {len(set(cells.values()))} done" in text
     assert re.search(r"seeds     0.01 bits per byte need \d+ to \d+.*configured 2, of arms", text)
 
 

@@ -18,6 +18,7 @@ ROUNDING |= {"precision_table"}
 IMAGING = {"train_images", "audit_images", "vision_summary", "vision_arms", "vision_table"}
 IMAGING |= {"vision_routing", "vision_tables", "vision_usage", "vision_losses", "vision_classes"}
 IMAGING |= {"vision_nearest", "vision_cost", "vision_frontier", "vision_verdicts"}
+IMAGING |= {"vision_balance_table"}
 DRAWN_BY_RULE = {"strategy_panels", "token_dropping"}  # schematics that run a strategy
 ANALYSING = {"routing", "routing_tables", "stability", "analysis_summary", "routing_stability"}
 ANALYSING |= {"expert_load", "routing_heatmap", "routing_heatmap_summary", "token_routing"}
