@@ -147,6 +147,8 @@ def test_those_calls_would_run(tmp_path: Path) -> None:
         pickle.loads(found[kind])
         assert ran.exists()
         ran.unlink()
+    with pytest.raises(ValueError, match=rf"it asks for {os.system.__module__}\.system, which is"):
+        plain_data(found["call 0, 2"])
 
 
 SMALL = python2_pickle(cifar_rows(2, classes=2, seed=0) | {b"data": np.zeros((2, 3), np.uint8)})
