@@ -3,7 +3,7 @@
 from moe_core.configuration import StudyConfig
 from moe_core.configuration_mistakes import one_of
 from moe_core.errors import StudyError
-from moe_core.image_arms import ImageArms, image_shape, twins
+from moe_core.image_arms import ImageArms, twins
 from moe_core.routing import registry
 from moe_core.vision.checks import SOFT_MOE, check_model, image_strategies
 from moe_core.vision.experiment import Mixture, ScaleVision, VisionConfig
@@ -36,12 +36,12 @@ def check_vision(config: StudyConfig) -> None:
     for strategy in scale.vision.learning_rates:
         one_of(f"scales.{config.scale}.vision.learning_rates", strategy, [*trained, *OTHERS])
     _check_balances(vision, scale.vision)
-    arms, shape = ImageArms(config, scale), image_shape(config.images)
+    arms = ImageArms(config, scale)
     for mixture in vision.mixtures:
         model = arms.mixture(mixture)
         try:
-            check_model(model, shape)
-            twins(model, shape)
+            check_model(model, arms.shape)
+            twins(model, arms.shape)
         except StudyError as error:
             key = f"scales.{config.scale}.vision.{error.key}"
             raise StudyError(key, error.problem, error.remedy) from None

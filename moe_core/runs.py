@@ -193,9 +193,14 @@ def image_model_slug(model: ImageModelConfig) -> str:
 
 def image_slug(run: ImageSpec) -> str:
     """Readable name of an image run: the model's, and of one that routes its balance losses."""
-    weights = run.training.loss_weights() if run.all_routing() else {}
-    balance = [f"{n}{w:g}" for n, w in weights.items() if w and n not in ("own", "z")]
-    return "-".join([image_model_slug(run.model), *balance])
+    balance = gate_losses(run.training) if run.all_routing() else {}
+    return "-".join([image_model_slug(run.model), *(f"{n}{w:g}" for n, w in balance.items())])
+
+
+def gate_losses(training: ImageTrainingConfig) -> dict[str, float]:
+    """The losses that even out load, by name, and their weights."""
+    weights = training.loss_weights()
+    return {name: w for name, w in weights.items() if w and name not in ("own", "z")}
 
 
 def base_files(base: TrainedBase | HubModel, results: Path) -> list[Path]:

@@ -4,10 +4,12 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from moe_core.figures.style import FAILED, marked, note_failed
+from moe_core.figures.style import FAILED, PAGE_INCHES, marked, note_failed, use_print_style
 from moe_core.vision.experiment import BALANCES, balance_name
 from workflow_scripts.command import parser, path_argument
 
@@ -43,6 +45,23 @@ def arms(runs: pd.DataFrame) -> pd.DataFrame:
         )
     columns = [*runs.columns, "name", "n", "n_failed"]
     return pd.DataFrame(found, columns=list(dict.fromkeys(columns)))
+
+
+def panels(
+    found: pd.DataFrame, most: int, height: float, **shared: bool
+) -> tuple[Figure, np.ndarray]:
+    """A titled panel an arm, at most so many in a band of so many inches; bands x columns axes."""
+    use_print_style()
+    columns = max(1, min(most, len(found)))
+    bands = max(1, -(-len(found) // columns))
+    size = (PAGE_INCHES, 0.5 + height * bands)
+    figure, axes = plt.subplots(bands, columns, figsize=size, squeeze=False, **shared)
+    note_failed_arms(figure, found)
+    for own in axes.flat[len(found) :]:
+        own.set_axis_off()
+    for own, name in zip(axes.flat, found.name, strict=False):
+        own.set_title(name, fontsize=6.5)
+    return figure, axes
 
 
 def note_failed_arms(figure: Figure, found: pd.DataFrame) -> None:

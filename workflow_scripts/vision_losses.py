@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -10,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from moe_core.failures import brief
-from moe_core.figures.style import PAGE_INCHES, save, say, use_print_style
+from moe_core.figures.style import save, say
 from workflow_scripts.command import run
 from workflow_scripts.vision_figure import (
     arms,
     balanced_runs,
     first_finished,
-    note_failed_arms,
     options,
+    panels,
 )
 
 COLUMNS = 3
@@ -58,22 +57,8 @@ def main() -> None:
     of_run: dict[str, Path] = {path.parent.name: path for path in metrics}
     first = first_finished(runs).set_index("cell").run
     found = arms(runs)
-    use_print_style()
-    columns = max(1, min(COLUMNS, len(found)))
-    bands = max(1, -(-len(found) // columns))
-    figure, axes = plt.subplots(
-        bands,
-        columns,
-        figsize=(PAGE_INCHES, 0.5 + 1.7 * bands),
-        squeeze=False,
-        sharex=True,
-        sharey=True,
-    )
-    note_failed_arms(figure, found)
-    for own in axes.flat[len(found) :]:
-        own.set_axis_off()
+    figure, axes = panels(found, COLUMNS, 1.7, sharex=True, sharey=True)
     for own, arm in zip(axes.flat, found.itertuples(), strict=False):
-        own.set_title(arm.name, fontsize=6.5)
         if arm.n:
             draw(own, pd.read_json(of_run[first[arm.cell]], lines=True))
         else:

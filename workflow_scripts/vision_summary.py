@@ -9,7 +9,7 @@ from moe_core import failures
 from moe_core.image_arms import twins
 from moe_core.provenance import write_atomic
 from moe_core.routing import registry
-from moe_core.runs import ImageSpec, cell_name
+from moe_core.runs import ImageSpec, cell_name, gate_losses
 from moe_core.vision.config import CnnConfig, ImageModelConfig, ImageShape, ResNetConfig
 from moe_core.vision.flops import image_cost
 from workflow_scripts.command import parser, path_argument, run
@@ -61,12 +61,11 @@ def balance_of(spec: ImageSpec) -> tuple[str | None, float | None]:
     ``rule`` or ``own``.
     """
     for moe in spec.all_routing():
-        declared, losses = registry.declaration(moe.strategy), spec.training.loss_weights()
+        declared, found = registry.declaration(moe.strategy), gate_losses(spec.training)
         if moe.bias_rate:
             return "bias", moe.bias_rate
         if declared["balanced_by"] != "switch":
-            losses["switch"] = 0.0
-        found = {name: w for name, w in losses.items() if w and name not in ("own", "z")}
+            found.pop("switch", None)
         if found:
             return "+".join(found), max(found.values())
         own = declared["balanced_by"] in ("rule", "own")

@@ -1,15 +1,14 @@
 """Expert usage: share of test images whose first choice an expert is, busiest first, by arm."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from moe_core.failures import brief
-from moe_core.figures.style import PAGE_INCHES, look, save, say, use_print_style
+from moe_core.figures.style import look, save, say
 from workflow_scripts.command import run
-from workflow_scripts.vision_figure import arms, note_failed_arms, options
+from workflow_scripts.vision_figure import arms, options, panels
 
 COLUMNS = 5
 
@@ -42,21 +41,8 @@ def main() -> None:
     routed = runs[runs.balance.notna()]
     routed = routed[routed.num_experts.eq(routed.num_experts.max())]
     found = arms(routed)
-    use_print_style()
-    columns = max(1, min(COLUMNS, len(found)))
-    bands = max(1, -(-len(found) // columns))
-    figure, axes = plt.subplots(
-        bands,
-        columns,
-        figsize=(PAGE_INCHES, 0.5 + 1.25 * bands),
-        squeeze=False,
-        sharey=True,
-    )
-    note_failed_arms(figure, found)
-    for own in axes.flat[len(found) :]:
-        own.set_axis_off()
+    figure, axes = panels(found, COLUMNS, 1.25, sharey=True)
     for own, arm in zip(axes.flat, found.itertuples(), strict=False):
-        own.set_title(arm.name, fontsize=6.5)
         if arm.n:
             draw(own, routed[routed.cell.eq(arm.cell) & routed.status.eq("finished")])
         else:
